@@ -1,0 +1,127 @@
+import { z } from 'zod';
+import {
+  commandArgumentsMax,
+  componentsMax,
+  descriptionCharactersMax,
+  environmentVariablesMax,
+  filesMax,
+  maxDurationMsMax,
+  portsPerInstanceMax,
+  readinessTimeoutMsMax,
+  retryAttemptsCeiling,
+  retryBackoffFactorCeiling,
+  retryBackoffMsCeiling,
+  stopGraceMsMax,
+} from '../../domain/limits';
+import {
+  cpu,
+  duration,
+  labels,
+  memory,
+  name,
+  portName,
+  portNumber,
+  relativePath,
+  sha256,
+  storage,
+  version,
+} from '../documents/scalars';
+import { list, map, oneOf, section, text, wholeNumber } from '../documents/schema';
+
+/** The definition document as people write it, and, by `z.toJSONSchema`, as the API documents it. */
+
+const signals = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const;
+
+// A NUL ends a string for the operating system, so that what runs would not be what was written.
+const plainText = text('text without NUL characters (numbers and true or false in quotes)', /^[^\0]*$/);
+
+const ports = list(
+  section({
+    name: portName,
+    protocol: oneOf(['tcp', 'udp']).optional(),
+    port: portNumber.optional().meta({ description: 'Fixed number; without it one is allocated.' }),
+  }),
+  portsPerInstanceMax,
+  'ports',
+);
+
+const readiness = section({
+  http: section({
+    port: portName,
+    path: text('a path that begins with /', /^\/[^\s]*$/).optional(),
+    status: wholeNumber(100, 599).optional(),
+  }).optional(),
+  tcp: section({ port: portName }).optional(),
+  interval: duration(10, readinessTimeoutMsMax).optional(),
+  timeout: duration(100, readinessTimeoutMsMax).optional(),
+}).refine(({ http, tcp }) => (http === undefined) !== (tcp === undefined), {
+  error: 'either http or tcp, and not both',
+  when: ({ value }) => typeof value === 'object' && value !== null,
+});
+
+const component = section({
+  name,
+  runtime: oneOf(['process', 'noop']).optional(),
+  command: list(plainText, commandArgumentsMax, 'arguments')
+    .optional()
+    .meta({ description: 'Program and arguments; run in the directory of the instance, not by a shell.' }),
+  environment: map(
+    text('the name of an environment variable', /^[A-Za-z_][A-Za-z0-9_]*$/),
+    plainText,
+    environmentVariablesMax,
+    'environment variables',
+  ).optional(),
+  ports: ports.optional(),
+  resources: section({ cpu: cpu.optional(), memory: memory.optional(), storage: storage.optional() }).optional(),
+  readiness: readiness.optional(),
+  stop: section({ signal: oneOf(signals).optional(), grace: duration(0, stopGraceMsMax).optional() }).optional(),
+}).refine(({ runtime, command }) => runtime === 'noop' || (command?.[0] ?? '') !== '', {
+  path: ['command'],
+  error: 'a command with at least the name of a program',
+  // Only a component that is otherwise known to need one.
+  when: ({ value, issues }) => typeof value === 'object' && value !== null && !issues.some(({ path }) => path?.[0] === 'command'),
+});
+
+const artifact = section({
+  uri: text('a file: URI relative to the artifacts directory, such as file:labs/campus.yaml', /^file:[^\0\\?#]+$/),
+  format: oneOf(['cml', 'text']),
+  path: relativePath,
+  sha256: sha256.optional(),
+});
+
+const backoff = duration(1, retryBackoffMsCeiling);
+
+export const definitionDocument = section({
+  name,
+  version,
+  description: text(
+    `text of at most ${descriptionCharactersMax} characters`,
+    new RegExp(`^[^\\0]{0,${descriptionCharactersMax}}$`),
+  ).optional(),
+  labels: labels.optional(),
+  components: list(component, componentsMax, 'components').min(1, { error: 'at least one component' }),
+  ports: ports.optional().meta({ description: 'Ports of the instance as a whole.' }),
+  files: map(relativePath, plainText, filesMax, 'files').optional(),
+  artifact: artifact.optional(),
+  constraints: section({ labels: labels.optional() }).optional(),
+  maxDuration: duration(1000, maxDurationMsMax).optional(),
+  restart: oneOf(['always', 'on-failure', 'never']).optional(),
+  retry: section({
+    maxAttempts: wholeNumber(1, retryAttemptsCeiling).optional(),
+    initialBackoff: backoff.optional(),
+    maxBackoff: backoff.optional(),
+    factor: z
+      .number({ error: 'a number' })
+      .min(1, { error: 'a factor of at least 1' })
+      .max(retryBackoffFactorCeiling, { error: `a factor of at most ${retryBackoffFactorCeiling}` })
+      .optional(),
+  })
+    .refine(({ initialBackoff, maxBackoff }) => (initialBackoff ?? 0) <= (maxBackoff ?? Infinity), {
+      path: ['maxBackoff'],
+      error: 'no less than initialBackoff',
+    })
+    .optional(),
+}).meta({ id: 'DefinitionDocument' });
+
+/** A document that satisfies the schema: units resolved, defaults not yet filled in. */
+export type DefinitionDocument = z.output<typeof definitionDocument>;

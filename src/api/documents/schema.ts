@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { problemsMax } from '../../domain/limits';
+import type { Problem } from '../../domain/problem';
+import { describeValue, problemAt } from '../../domain/problem';
+
+/**
+ * Schemas whose messages say what was expected. By convention the `error` of every schema in a document is a phrase
+ * that goes on after "expected", so that `problemsOf` can make sentences of them.
+ */
+
+/** An object of which every field is known. */
+export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  const fields = Object.keys(shape).join(', ');
+  return z.strictObject(shape, {
+    error: ({ code }) => (code === 'unrecognized_keys' ? `one of the fields ${fields}` : `an object with the fields ${fields}`),
+  });
+}
+
+/** Text by a pattern. */
+export function text(expected: string, pattern: RegExp) {
+  return z.string({ error: expected }).regex(pattern, { error: expected });
+}
+
+/** One of a few words. */
+export function oneOf<const Words extends readonly [string, ...string[]]>(words: Words) {
+  return z.enum(words, { error: `one of ${words.join(', ')}` });
+}
+
+/** A whole number between two bounds. */
+export function wholeNumber(from: number, to: number) {
+  const error = `a whole number from ${from} to ${to}`;
+  return z.int({ error }).min(from, { error }).max(to, { error });
+}
+
+/** A list of at most so many. */
+export function list<Element extends z.core.SomeType>(element: Element, max: number, of: string) {
+  return z.array(element, { error: `a list of ${of}` }).max(max, { error: `at most ${max} ${of}` });
+}
+
+/** A mapping of at most so many entries. */
+export function map<Key extends z.core.$ZodRecordKey, Value extends z.core.SomeType>(key: Key, value: Value, max: number, of: string) {
+  return z
+    .record(key, value, { error: `an object of ${of}` })
+    .refine((entries) => Object.keys(entries).length <= max, { error: `at most ${max} ${of}` });
+}
+
+/** Text, or also a number, that is written in a notation of its own; `parse` answers undefined to what it cannot read. */
+export function notation<Value, Input extends string | number>(
+  input: z.ZodType<Input>,
+  expected: string,
+  parse: (text: string) => Value | undefined,
+) {
+  return input.transform((written, context) => {
+    const value = parse(String(written));
+    if (value !== undefined) return value;
+    context.issues.push({ code: 'custom', input: written, message: expected });
+    return z.NEVER;
+  });
+}
+
+/** Everything that a schema found wrong; the schema must have been asked with `reportInput`. */
+export function problemsOf(error: z.core.$ZodError): Problem[] {
+  return error.issues.flatMap(problemsOfIssue).slice(0, problemsMax);
+}
+
+function problemsOfIssue(issue: z.core.$ZodIssue): Problem[] {
+  switch (issue.code) {
+    case 'unrecognized_keys':
+      return issue.keys.map((key) => problemAt([...issue.path, key], issue.message, 'an unknown field'));
+    case 'invalid_key':
+      return [problemAt(issue.path, `${issue.issues[0]?.message ?? issue.message} as the key`, describeValue(issue.input))];
+    case 'too_big':
+      return [problemAt(issue.path, issue.message, Array.isArray(issue.input) ? `${issue.input.length}` : describeValue(issue.input))];
+    default:
+      return [problemAt(issue.path, issue.message, describeValue(issue.input))];
+  }
+}

@@ -1,0 +1,87 @@
+import type { CST, Document } from 'yaml';
+import { Composer, isScalar, Lexer, LineCounter, Parser, visit } from 'yaml';
+import { documentDepthMax, documentTokensMax, problemsMax, yamlAliasExpansionsMax } from '../../domain/limits';
+import type { Problem } from '../../domain/problem';
+import { describeValue, problemAt } from '../../domain/problem';
+import { InvalidDocument } from './invalid-document';
+
+/** Reads one YAML document; JSON is YAML. Refuses, with line and column, what is not one plain tree. */
+export function readYaml(text: string): unknown {
+  const lines = new LineCounter();
+  const document = compose(tokensOf(text, lines), text.length);
+  const problems = [...document.errors, ...document.warnings]
+    .map(({ pos, message }) => syntaxProblem(lines, pos[0], message))
+    .concat(repeatedKeys(document, lines));
+  if (problems.length > 0) throw new InvalidDocument(problems.slice(0, problemsMax));
+  return expand(document);
+}
+
+/**
+ * Cuts the text into tokens. The depth is watched while this is still a loop: what comes after it recurses, and a few
+ * thousand nested dashes end the process there, not only the request.
+ */
+function tokensOf(text: string, lines: LineCounter): CST.Token[] {
+  const parser = new Parser(lines.addNewLine);
+  const tokens: CST.Token[] = [];
+  lines.addNewLine(0);
+  let lexemes = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    tokens.push(...parser.next(lexeme));
+    if (parser.stack.length > documentDepthMax) {
+      throw refused(lines, parser.offset, `a document nested at most ${documentDepthMax} levels deep`);
+    }
+    lexemes += 1;
+    if (lexemes > documentTokensMax) {
+      throw refused(lines, parser.offset, `a document of at most ${documentTokensMax} tokens`);
+    }
+  }
+  tokens.push(...parser.end());
+  return tokens;
+}
+
+function compose(tokens: readonly CST.Token[], length: number): Document.Parsed {
+  // The library's own search for repeated keys takes time by the square of their number.
+  const composer = new Composer({ uniqueKeys: false, stringKeys: true, logLevel: 'silent' });
+  const [document, ...others] = composer.compose(tokens, true, length);
+  if (document === undefined || others.length > 0) {
+    throw new InvalidDocument([problemAt([], 'one YAML or JSON document', `${others.length + 1}`)]);
+  }
+  return document;
+}
+
+function repeatedKeys(document: Document.Parsed, lines: LineCounter): Problem[] {
+  const problems: Problem[] = [];
+  visit(document, {
+    Map(_, map) {
+      const seen = new Set<unknown>();
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue;
+        if (seen.has(key.value)) {
+          problems.push(syntaxProblem(lines, key.range?.[0] ?? 0, `the key ${describeValue(key.value)} stands here twice`));
+        }
+        seen.add(key.value);
+      }
+    },
+  });
+  return problems;
+}
+
+/** Aliases are written out here, within a bound: nine lines can stand for gigabytes. */
+function expand(document: Document.Parsed): unknown {
+  try {
+    return document.toJS({ maxAliasCount: yamlAliasExpansionsMax });
+  } catch (cause) {
+    const found = cause instanceof Error ? cause.message : String(cause);
+    const expected = `aliases of anchors defined before them, of at most ${yamlAliasExpansionsMax} values in all`;
+    throw new InvalidDocument([problemAt([], expected, found)], { cause });
+  }
+}
+
+function refused(lines: LineCounter, offset: number, expected: string): InvalidDocument {
+  return new InvalidDocument([syntaxProblem(lines, offset, `more than ${expected}`)]);
+}
+
+function syntaxProblem(lines: LineCounter, offset: number, message: string): Problem {
+  const { line, col } = lines.linePos(offset);
+  return problemAt([], 'valid YAML or JSON', `an error at line ${line}, column ${col}: ${message}`);
+}

@@ -1,0 +1,101 @@
+import type { Kind } from './header';
+
+/** Who caused a change, and through which request; carried by every event. */
+export interface Cause {
+  /** A principal (`user:…`), or a part of Berth: `lifecycle`, `scheduler`, `agent:<worker>`, `temporal-ui`. */
+  readonly actor: string;
+  readonly requestId?: string;
+  readonly idempotencyKey?: string;
+  /** The same for everything that one first request led to. */
+  readonly correlationId?: string;
+  /** The commit or event that directly led to this one. */
+  readonly causationId?: string;
+}
+
+/** One thing that happened to one object, as a decision states it, before it has a place in the order. */
+export interface EventDraft {
+  /** `berth.<kind>.<what happened>`, e.g. `berth.instance.phase-changed`. */
+  readonly type: string;
+  /** Version of `data`'s shape for this type. */
+  readonly schemaVersion: number;
+  readonly org: string;
+  readonly project: string;
+  readonly kind: Kind;
+  /** Id of the object. */
+  readonly subject: string;
+  /** Gapless per object, from 1. */
+  readonly sequence: number;
+  /** ISO 8601. */
+  readonly time: string;
+  readonly cause: Cause;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** An event with its place in the one order: (epoch, revision, index). */
+export interface RecordedEvent extends EventDraft {
+  readonly epoch: number;
+  /** etcd revision of the commit, a decimal string: revisions are 64 bits wide. */
+  readonly revision: string;
+  /** Position within the transaction, over all decisions folded into it. */
+  readonly index: number;
+}
+
+/** Global monotonic id of an event; sorts as text in the order of events. Also the `_id` in MongoDB. */
+export function eventId(event: Pick<RecordedEvent, 'epoch' | 'revision' | 'index'>): string {
+  return `${pad(String(event.epoch), 4)}-${pad(event.revision, 19)}-${pad(String(event.index), 4)}`;
+}
+
+function pad(digits: string, width: number): string {
+  return digits.padStart(width, '0');
+}
+
+/** CloudEvents 1.0 rendering of a recorded event. */
+export interface CloudEvent {
+  readonly specversion: '1.0';
+  readonly id: string;
+  readonly source: string;
+  readonly type: string;
+  readonly subject: string;
+  readonly time: string;
+  readonly datacontenttype: 'application/json';
+  readonly dataschemaversion: number;
+  readonly org: string;
+  readonly project: string;
+  readonly kind: Kind;
+  readonly sequence: number;
+  readonly epoch: number;
+  readonly revision: string;
+  readonly actor: string;
+  readonly requestid?: string;
+  readonly idempotencykey?: string;
+  readonly correlationid?: string;
+  readonly causationid?: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** Renders an event for the outside: attribute names are lower case, as CloudEvents asks. */
+export function toCloudEvent(event: RecordedEvent): CloudEvent {
+  const { cause } = event;
+  return {
+    specversion: '1.0',
+    id: eventId(event),
+    source: `/orgs/${event.org}/projects/${event.project}`,
+    type: event.type,
+    subject: event.subject,
+    time: event.time,
+    datacontenttype: 'application/json',
+    dataschemaversion: event.schemaVersion,
+    org: event.org,
+    project: event.project,
+    kind: event.kind,
+    sequence: event.sequence,
+    epoch: event.epoch,
+    revision: event.revision,
+    actor: cause.actor,
+    ...(cause.requestId !== undefined && { requestid: cause.requestId }),
+    ...(cause.idempotencyKey !== undefined && { idempotencykey: cause.idempotencyKey }),
+    ...(cause.correlationId !== undefined && { correlationid: cause.correlationId }),
+    ...(cause.causationId !== undefined && { causationid: cause.causationId }),
+    data: event.data,
+  };
+}

@@ -1,0 +1,156 @@
+/**
+ * Every bound of the product, in one place, with its unit in its name.
+ * A bound that users can set has its default here and is marked so.
+ */
+
+// Sizes of what is stored.
+export const specBytesMax = 128 * 1024;
+export const statusBytesMax = 128 * 1024;
+/** All values of one etcd transaction together (etcd refuses requests above 1.5 MiB). */
+export const commitBytesMax = 1024 * 1024;
+/** etcd refuses more than 128 operations, or 128 compares; the margin leaves room for an outbox key each. */
+export const commitOperationsMax = 100;
+export const commitComparesMax = 100;
+/** Rendered files of one workload together. */
+export const workloadFilesBytesMax = 128 * 1024;
+export const artifactBytesMax = 1024 * 1024;
+export const requestBodyBytesMax = 512 * 1024;
+
+// Lists and texts kept in status are cut to these, never refused, so that a lifecycle can always record its end.
+export const statusMessageCharactersMax = 1024;
+export const statusConditionsMax = 16;
+export const statusUndoMax = 16;
+export const placementReasonsMax = 20;
+
+// What one definition may hold.
+export const componentsMax = 50;
+export const portsPerInstanceMax = 256;
+export const labelsMax = 64;
+export const environmentVariablesMax = 256;
+export const filesMax = 64;
+export const commandArgumentsMax = 256;
+export const nameCharactersMax = 63;
+export const versionCharactersMax = 64;
+export const descriptionCharactersMax = 4096;
+export const labelValueCharactersMax = 128;
+export const filePathCharactersMax = 255;
+export const componentCpuMillicoresMax = 1024 * 1000;
+export const componentMemoryMibMax = 16 * 1024 * 1024;
+export const componentStorageMibMax = 1024 * 1024 * 1024;
+export const readinessTimeoutMsMax = 60 * 60 * 1000;
+export const stopGraceMsMax = 10 * 60 * 1000;
+export const maxDurationMsMax = 365 * 24 * 60 * 60 * 1000;
+
+// What a component has when its definition does not say; users can set these in a definition.
+export const componentCpuMillicoresDefault = 100;
+export const componentMemoryMibDefault = 64;
+export const componentStorageMibDefault = 16;
+export const stopGraceMsDefault = 10_000;
+export const readinessIntervalMsDefault = 250;
+export const readinessTimeoutMsDefault = 60_000;
+
+// Reading a document that somebody sent. Depth and tokens are counted before a tree is built: the YAML parser
+// recurses by depth, and a document of nothing but nested dashes otherwise ends the whole process.
+export const definitionBytesMax = 256 * 1024;
+export const documentDepthMax = 24;
+export const documentTokensMax = 100_000;
+export const yamlAliasExpansionsMax = 100;
+/** Problems reported of one document; the rest would be the same mistake again. */
+export const problemsMax = 100;
+
+// Admission.
+/** How often the API decides anew when somebody else was faster, within one request. */
+export const admissionAttemptsMax = 5;
+export const idempotencyRecordTtlMs = 24 * 60 * 60 * 1000;
+/** New work is refused with `store_full` from this share of etcd's quota on. */
+export const storeFullRatio = 0.7;
+
+// Waiting and pages.
+export const waitForTimeoutMsDefault = 30_000;
+export const waitForTimeoutMsMax = 120_000;
+export const minRevisionTimeoutMsDefault = 5_000;
+export const minRevisionTimeoutMsMax = 30_000;
+export const pageSizeDefault = 50;
+export const pageSizeMax = 200;
+
+// Lifecycles.
+/** How long a local activity waits for an observation before the step becomes a regular, visible activity. */
+export const startWaitMs = 1_500;
+export const nudgesPerRunMax = 500;
+export const nudgeQueueMax = 10_000;
+export const nudgesInFlightMax = 16;
+/** A lifecycle that is due and unattended for this long is nudged by the repairer. */
+export const repairAfterMs = 3_000;
+export const repairsPerSecondMax = 50;
+
+// Retry of failing steps; users can set these in a definition.
+export const retryAttemptsMaxDefault = 3;
+export const retryInitialBackoffMsDefault = 10_000;
+export const retryMaxBackoffMsDefault = 5 * 60 * 1000;
+export const retryBackoffFactorDefault = 2;
+export const retryAttemptsCeiling = 100;
+export const retryBackoffMsCeiling = 24 * 60 * 60 * 1000;
+export const retryBackoffFactorCeiling = 10;
+
+// Leaders.
+export const leaderLeaseTtlMs = 6_000;
+export const leaderRenewIntervalMs = 2_000;
+
+// Workers and their agents.
+export const agentLeaseTtlMs = 15_000;
+export const agentHeartbeatIntervalMs = 5_000;
+export const portRangeFromDefault = 2000;
+export const portRangeToDefault = 9999;
+export const cpuRatioDefault = 4;
+export const provisionTimeoutMsDefault = 60_000;
+
+// What an agent allows itself.
+/** Waits between tries to reach the control plane, doubling from the first to the second, jittered. */
+export const agentBackoffMsMin = 200;
+export const agentBackoffMsMax = 5_000;
+export const agentRequestTimeoutMs = 10_000;
+/** The control plane writes a comment into a plan stream this often, so that silence means a dead connection. */
+export const planStreamCommentIntervalMs = 5_000;
+export const planStreamSilenceMsMax = 3 * planStreamCommentIntervalMs;
+/** Longest frame of a plan stream: a snapshot of some ten thousand entries. */
+export const planFrameCharactersMax = 8 * 1024 * 1024;
+export const observationsPerRequestMax = 50;
+/** A start that is done sooner is not observed as `starting`. */
+export const startingObservedAfterMs = 300;
+export const hostPortsScanIntervalMs = 5_000;
+export const componentLogBytesMax = 10 * 1024 * 1024;
+export const componentLogCheckIntervalMs = 10_000;
+/** Last output of a component that an observation quotes. */
+export const outputTailCharactersMax = 500;
+export const readinessProbeTimeoutMs = 2_000;
+/** After SIGKILL a process group has this long to be gone; what is not is tried again. */
+export const killConfirmMsMax = 10_000;
+/** How often the host is asked whether a process that is not the agent's child still runs. */
+export const adoptedProcessPollMs = 300;
+
+// The local provider.
+export const localAgentStartMsMax = 20_000;
+/** How long a local agent may take to stop its instances before it is killed and they are reaped. */
+export const localAgentStopMsMax = 30_000;
+
+// The record.
+export const projectorBatchMax = 100;
+
+// Servers and processes started on this machine (demo, dev, tests).
+/** The quota of an embedded etcd; a foreign one has its own. */
+export const embeddedEtcdQuotaBytes = 2 * 1024 ** 3;
+/** Longer than any list or reconnect takes, short enough that an hour of load does not fill the quota. */
+export const embeddedEtcdRetentionMs = 10 * 60 * 1000;
+/** How often an embedded etcd tells an idle watch how far it is. */
+export const embeddedEtcdProgressIntervalMs = 1_000;
+export const serverReadyTimeoutMs = 60_000;
+/** How often a start is tried again on other ports when somebody took the free port first. */
+export const freePortAttemptsMax = 3;
+/** How long a process may take to end by itself before it is killed. */
+export const processStopGraceMs = 10_000;
+/** How long the kernel may take to end a killed process. */
+export const processKillTimeoutMs = 5_000;
+/** A log beyond this is put aside when its process starts anew. */
+export const processLogBytesMax = 10 * 1024 * 1024;
+/** How long the directory of a failed run is kept for a person to read. */
+export const failedRunKeepMs = 24 * 60 * 60 * 1000;

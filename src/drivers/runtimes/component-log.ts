@@ -1,0 +1,59 @@
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readSync, renameSync } from 'node:fs';
+import { copyFile, stat, truncate } from 'node:fs/promises';
+import path from 'node:path';
+import { componentLogBytesMax, outputTailCharactersMax } from '../../domain/limits';
+
+/**
+ * The output of a component. The component writes into the file itself, not through a pipe of the agent,
+ * so that it goes on when the agent is replaced.
+ */
+export class ComponentLog {
+  constructor(private readonly file: string) {}
+
+  /** Begins a new log, keeping the former one beside it, and returns a descriptor to append to. The caller closes it. */
+  begin(): number {
+    mkdirSync(path.dirname(this.file), { recursive: true });
+    try {
+      renameSync(this.file, this.previous);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+    const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW } = constants;
+    return openSync(this.file, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o644);
+  }
+
+  /** Keeps a log that has grown too long within its bound. What is written meanwhile may be lost. */
+  async bound(): Promise<void> {
+    const { size } = await stat(this.file);
+    if (size <= componentLogBytesMax) return;
+    await copyFile(this.file, this.previous);
+    await truncate(this.file, 0);
+  }
+
+  /** The last lines, at most `outputTailCharactersMax` long; empty if there is no log. */
+  tail(): string {
+    let descriptor: number;
+    try {
+      descriptor = openSync(this.file, 'r');
+    } catch {
+      return '';
+    }
+    try {
+      const bytesMax = 4 * outputTailCharactersMax;
+      const { size } = fstatSync(descriptor);
+      const buffer = Buffer.alloc(Math.min(size, bytesMax));
+      const bytes = readSync(descriptor, buffer, 0, buffer.length, Math.max(0, size - bytesMax));
+      return buffer.toString('utf8', 0, bytes).trimEnd().slice(-outputTailCharactersMax);
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  private get previous(): string {
+    return this.file.replace(/\.log$/, '.previous.log');
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}

@@ -1,0 +1,111 @@
+import { noop } from 'cockatiel';
+import type { IKeyValue, IRangeResponse, ITxnRequest, ITxnResponse } from 'etcd3';
+import { Etcd3 } from 'etcd3';
+
+/** A stored value with the revision of its last change (mod revision), as a safe integer. */
+export interface Entry<T> {
+  readonly value: T;
+  readonly revision: number;
+}
+
+/** An entry as it was listed, with its relative key. */
+export interface KeyedEntry extends Entry<unknown> {
+  readonly key: string;
+}
+
+export interface EtcdOptions {
+  readonly endpoints: readonly string[];
+  /** Begins and ends with `/`. */
+  readonly prefix: string;
+  readonly requestTimeoutMs?: number;
+}
+
+const requestTimeoutMsDefault = 5_000;
+/** A list of everything must fit into one message; etcd itself bounds single values far lower. */
+const receiveBytesMax = 64 * 1024 * 1024;
+
+/**
+ * The connection to etcd. It adds the prefix to keys, gives every unary call a deadline, and retries
+ * nothing: a repeated transaction whose first answer was lost would look refused, so the one place that
+ * repeats is the one that can tell (`Committer` for writes, the caller for reads).
+ */
+export class EtcdClient {
+  readonly raw: Etcd3;
+  readonly prefix: string;
+
+  constructor(options: EtcdOptions) {
+    const timeoutMs = options.requestTimeoutMs ?? requestTimeoutMsDefault;
+    this.prefix = options.prefix;
+    this.raw = new Etcd3({
+      hosts: [...options.endpoints],
+      faultHandling: { global: noop, host: () => noop },
+      defaultCallOptions: (context) => (context.isStream ? {} : { deadline: Date.now() + timeoutMs }),
+      grpcOptions: {
+        'grpc.keepalive_time_ms': 10_000,
+        'grpc.keepalive_timeout_ms': 5_000,
+        'grpc.max_receive_message_length': receiveBytesMax,
+        // Without this a client that lost its server waits up to two minutes before it tries again.
+        'grpc.max_reconnect_backoff_ms': 1_000,
+        'grpc.initial_reconnect_backoff_ms': 100,
+      },
+    });
+  }
+
+  key(relative: string): Buffer {
+    return Buffer.from(this.prefix + relative);
+  }
+
+  relative(key: Buffer): string {
+    return key.toString().slice(this.prefix.length);
+  }
+
+  /** One key, linearizable; undefined when it does not exist. */
+  async get(relative: string): Promise<KeyedEntry | undefined> {
+    const response = await this.raw.kv.range({ key: this.key(relative) });
+    return response.kvs[0] && this.entry(response.kvs[0]);
+  }
+
+  /** All keys under a relative prefix at one revision, linearizable. */
+  async list(relativePrefix: string, limit = 0): Promise<{ revision: number; entries: readonly KeyedEntry[]; more: boolean }> {
+    const response = await this.range(relativePrefix, limit);
+    return { revision: Number(response.header.revision), entries: response.kvs.map((kv) => this.entry(kv)), more: response.more };
+  }
+
+  private range(relativePrefix: string, limit: number): Promise<IRangeResponse> {
+    const key = this.key(relativePrefix);
+    return this.raw.kv.range({ key, range_end: rangeEnd(key), limit, sort_target: 'Mod', sort_order: 'Ascend' });
+  }
+
+  /** The store's present revision. */
+  async revision(): Promise<number> {
+    const response = await this.raw.kv.range({ key: this.key(''), count_only: true });
+    return Number(response.header.revision);
+  }
+
+  txn(request: ITxnRequest): Promise<ITxnResponse> {
+    return this.raw.kv.txn(request);
+  }
+
+  entry(kv: IKeyValue): KeyedEntry {
+    return { key: this.relative(kv.key), value: decode(kv.value), revision: Number(kv.mod_revision) };
+  }
+
+  close(): void {
+    this.raw.close();
+  }
+}
+
+/** The end of the range of all keys that begin with `prefix`. */
+export function rangeEnd(prefix: Buffer): Buffer {
+  const end = Buffer.from(prefix);
+  end[end.length - 1]! += 1; // Prefixes end in `/`, never in 0xff.
+  return end;
+}
+
+export function encode(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}
+
+export function decode(bytes: Buffer): unknown {
+  return bytes.length === 0 ? undefined : (JSON.parse(bytes.toString()) as unknown);
+}

@@ -1,0 +1,197 @@
+import type { IResponseOp, ITxnRequest } from 'etcd3';
+import type { EventDraft } from '../../domain/events';
+import { commitBytesMax, commitComparesMax, commitOperationsMax } from '../../domain/limits';
+import type { EtcdClient, KeyedEntry } from './client';
+import { encode } from './client';
+import { CommitTooLargeError, CommitUncertainError, ValueNewerError } from './errors';
+import { keys } from './keys';
+
+/** A key as the decision saw it: revision 0 means that it did not exist. */
+export interface Compare {
+  readonly key: string;
+  readonly revision: number;
+}
+
+/** Why a change of a shared key is not possible; passed through to whoever decided. */
+export interface SharedRefusal {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** A pure change of a key that many decisions meet at, such as a worker's capacity. */
+export interface SharedChange {
+  readonly key: string;
+  apply(current: unknown): { readonly value: unknown } | { readonly refused: SharedRefusal };
+}
+
+/**
+ * What somebody decided, with everything it was decided on. Written as a whole or not at all.
+ */
+export interface Decision {
+  /** Commit id, derived from object, deciding revision and step; a repetition meets its own outbox key. */
+  readonly id: string;
+  readonly compares: readonly Compare[];
+  readonly puts: ReadonlyArray<{ readonly key: string; readonly value: unknown }>;
+  readonly deletes: readonly string[];
+  /** Changes of hot keys, folded with those of other decisions of the same group. */
+  readonly shared?: { readonly group: string; readonly changes: readonly SharedChange[] };
+  /** Without events there is no outbox key: an observation is repeated harmlessly. */
+  readonly events: readonly EventDraft[];
+}
+
+/**
+ * - `done`: written, now or by an earlier try of the same decision.
+ * - `changed`: a key that the decision was made on has changed; nothing was written; look again.
+ * - `refused`: a shared change is not possible at the newest value; nothing was written.
+ */
+export type CommitOutcome =
+  | { readonly kind: 'done'; readonly revision: number; readonly repeated: boolean }
+  | { readonly kind: 'changed'; readonly keys: readonly string[] }
+  | { readonly kind: 'refused'; readonly refusal: SharedRefusal };
+
+/** Value of an outbox key. */
+export interface OutboxValue {
+  readonly schemaVersion: number;
+  readonly epoch: number;
+  /** Position of the first event within the whole transaction. */
+  readonly firstIndex: number;
+  readonly events: readonly EventDraft[];
+}
+
+/** The newest version of stored values that this program understands. */
+export const schemaVersionKnown = 1;
+
+/** Values of shared keys as they were last seen. */
+export type SharedValues = ReadonlyMap<string, KeyedEntry | undefined>;
+
+/** What became of one transaction of one or more decisions. */
+export type TransactionOutcome =
+  | { readonly kind: 'done'; readonly revision: number; readonly shared: SharedValues }
+  | { readonly kind: 'failed'; readonly found: ReadonlyMap<string, KeyedEntry | undefined> };
+
+/**
+ * Builds and sends one etcd transaction for decisions whose shared changes have been applied.
+ * `sharedBefore` holds the shared entries that were changed, `sharedAfter` their new values.
+ * A lost answer is not settled here: the error of the call is thrown.
+ */
+export async function transact(
+  client: EtcdClient,
+  epoch: number,
+  decisions: readonly Decision[],
+  sharedBefore: SharedValues,
+  sharedAfter: ReadonlyMap<string, unknown>,
+): Promise<TransactionOutcome> {
+  const request = buildRequest(client, epoch, decisions, sharedBefore, sharedAfter);
+  const response = await client.txn(request.txn);
+  if (response.succeeded) {
+    const revision = Number(response.header.revision);
+    const shared = new Map([...sharedAfter].map(([key, value]) => [key, { key, value, revision }]));
+    return { kind: 'done', revision, shared };
+  }
+  return { kind: 'failed', found: foundEntries(client, request.comparedKeys, response.responses) };
+}
+
+function buildRequest(
+  client: EtcdClient,
+  epoch: number,
+  decisions: readonly Decision[],
+  sharedBefore: SharedValues,
+  sharedAfter: ReadonlyMap<string, unknown>,
+): { txn: ITxnRequest; comparedKeys: readonly string[] } {
+  const revisions = new Map<string, number>();
+  const puts = new Map<string, unknown>();
+  const deletes: string[] = [];
+  let eventIndex = 0;
+  for (const decision of decisions) {
+    for (const compare of decision.compares) revisions.set(compare.key, compare.revision);
+    for (const put of decision.puts) puts.set(put.key, put.value);
+    deletes.push(...decision.deletes);
+    if (decision.events.length === 0) continue;
+    const outbox: OutboxValue = { schemaVersion: 1, epoch, firstIndex: eventIndex, events: decision.events };
+    eventIndex += decision.events.length;
+    revisions.set(keys.outbox(decision.id), 0);
+    puts.set(keys.outbox(decision.id), outbox);
+  }
+  for (const [key, value] of sharedAfter) {
+    revisions.set(key, sharedBefore.get(key)?.revision ?? 0);
+    puts.set(key, value);
+  }
+  const comparedKeys = [...revisions.keys()];
+  const encodedPuts = [...puts].map(([key, value]) => ({ key: client.key(key), value: encodeKnown(key, value) }));
+  assertBounds(comparedKeys.length, encodedPuts, deletes.length);
+  return {
+    comparedKeys,
+    txn: {
+      compare: comparedKeys.map((key) => ({
+        key: client.key(key),
+        target: 'Mod',
+        result: 'Equal',
+        mod_revision: String(revisions.get(key)),
+      })),
+      success: [
+        ...encodedPuts.map((put) => ({ request_put: put })),
+        ...deletes.map((key) => ({ request_delete_range: { key: client.key(key) } })),
+      ],
+      failure: comparedKeys.map((key) => ({ request_range: { key: client.key(key) } })),
+    },
+  };
+}
+
+/** Values are spread from what was read, so a newer writer's version number shows here, before it would be lost. */
+function encodeKnown(key: string, value: unknown): Buffer {
+  const version = (value as { schemaVersion?: unknown } | undefined)?.schemaVersion;
+  if (typeof version === 'number' && version > schemaVersionKnown) throw new ValueNewerError(key, version, schemaVersionKnown);
+  return encode(value);
+}
+
+function assertBounds(compares: number, puts: ReadonlyArray<{ value: Buffer }>, deletes: number): void {
+  const bytes = puts.reduce((sum, put) => sum + put.value.length, 0);
+  if (bytes > commitBytesMax) throw new CommitTooLargeError(`${bytes} bytes, at most ${commitBytesMax} fit`);
+  const operations = puts.length + deletes;
+  if (operations > commitOperationsMax) throw new CommitTooLargeError(`${operations} operations, at most ${commitOperationsMax} fit`);
+  if (compares > commitComparesMax) throw new CommitTooLargeError(`${compares} compares, at most ${commitComparesMax} fit`);
+}
+
+function foundEntries(
+  client: EtcdClient,
+  comparedKeys: readonly string[],
+  responses: readonly IResponseOp[],
+): ReadonlyMap<string, KeyedEntry | undefined> {
+  const found = new Map<string, KeyedEntry | undefined>();
+  comparedKeys.forEach((key, position) => {
+    const kv = responses[position]?.response_range?.kvs[0];
+    found.set(key, kv && client.entry(kv));
+  });
+  return found;
+}
+
+/** What a failed transaction of a single decision means for it. */
+export function verdict(
+  decision: Decision,
+  found: ReadonlyMap<string, KeyedEntry | undefined>,
+): CommitOutcome | { readonly kind: 'shared-changed' } {
+  const own = decision.events.length > 0 ? found.get(keys.outbox(decision.id)) : undefined;
+  if (own) return { kind: 'done', revision: own.revision, repeated: true };
+  const changed = decision.compares.filter((compare) => (found.get(compare.key)?.revision ?? 0) !== compare.revision);
+  if (changed.length > 0) return { kind: 'changed', keys: changed.map((compare) => compare.key) };
+  return { kind: 'shared-changed' };
+}
+
+/**
+ * Settles a transaction whose answer was lost: did it happen? Its outbox key says yes; a changed key
+ * that it was decided on says that it can happen no more; otherwise it may simply be sent again.
+ */
+export async function settle(client: EtcdClient, decision: Decision, cause: unknown): Promise<CommitOutcome | 'send again'> {
+  const watched = [...decision.compares.map((compare) => compare.key), ...(decision.events.length > 0 ? [keys.outbox(decision.id)] : [])];
+  try {
+    const response = await client.txn({
+      compare: [],
+      success: watched.map((key) => ({ request_range: { key: client.key(key) } })),
+      failure: [],
+    });
+    const outcome = verdict(decision, foundEntries(client, watched, response.responses));
+    return outcome.kind === 'shared-changed' ? 'send again' : outcome;
+  } catch {
+    throw new CommitUncertainError(decision.id, cause);
+  }
+}

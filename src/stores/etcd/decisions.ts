@@ -1,0 +1,131 @@
+import type { Cause, EventDraft } from '../../domain/events';
+import type { Header } from '../../domain/header';
+import { nextSequence } from '../../domain/header';
+import type { Entry } from './client';
+import type { Compare, Decision } from './commit';
+import { keys } from './keys';
+import type { DefinitionEntries, InstanceEntries, WorkerEntries } from './objects';
+import { resourceVersion } from './objects';
+import type { DefinitionStatus } from '../../domain/definition';
+import type { InstanceSpec } from '../../domain/instance';
+import type { WorkerSpec } from '../../domain/worker';
+
+/** A compare that says: as it was read, or still absent. */
+export function unchanged(key: string, entry: Entry<unknown> | undefined): Compare {
+  return { key, revision: entry?.revision ?? 0 };
+}
+
+/** A compare that says: nobody has it yet. */
+export function absent(key: string): Compare {
+  return { key, revision: 0 };
+}
+
+/** An event about an object; its sequence follows the last one that spec or status gave. */
+export function eventOf(
+  header: Header,
+  what: { readonly type: string; readonly sequence: number; readonly time: string; readonly cause: Cause; readonly data: EventDraft['data'] },
+): EventDraft {
+  return { schemaVersion: 1, org: header.org, project: header.project, kind: header.kind, subject: header.id, ...what };
+}
+
+/** The idempotency record of a request: put create-only in the commit that the request leads to. */
+export interface IdempotencyPut {
+  readonly key: string;
+  readonly value: IdempotencyRecord;
+}
+
+export interface IdempotencyRecord {
+  readonly schemaVersion: number;
+  /** SHA-256 of what was asked; the same key with another body is refused. */
+  readonly requestHash: string;
+  readonly kind: Header['kind'];
+  readonly objectId: string;
+  readonly createdAt: string;
+  readonly expiresAt: string;
+}
+
+/** Adds the idempotency record of the request that led to a decision. */
+export function withIdempotency(decision: Decision, record: IdempotencyPut | undefined): Decision {
+  if (!record) return decision;
+  return {
+    ...decision,
+    compares: [...decision.compares, absent(record.key)],
+    puts: [...decision.puts, { key: record.key, value: record.value }],
+  };
+}
+
+/** Creates an object: its keys and the names it claims must not exist; `onlyIf` is what it relies on. */
+export function createDecision(creation: {
+  readonly header: Header;
+  readonly collection: 'instances' | 'workers' | 'definitions' | 'templates';
+  readonly puts: Readonly<Record<string, unknown>>;
+  readonly claims?: readonly string[];
+  readonly onlyIf?: readonly Compare[];
+  readonly eventType: string;
+}): Decision {
+  const { header, collection, puts, claims = [], onlyIf = [] } = creation;
+  const written = Object.entries(puts).map(([part, value]) => ({ key: `${collection}/${header.id}/${part}`, value }));
+  const claimed = claims.map((key) => ({ key, value: { schemaVersion: 1, id: header.id } }));
+  return {
+    id: `${collection}/${header.id}/0/create`,
+    compares: [...onlyIf, ...[...written, ...claimed].map(({ key }) => absent(key))],
+    puts: [...written, ...claimed],
+    deletes: [],
+    events: [
+      eventOf(header, { type: creation.eventType, sequence: header.sequence, time: header.createdAt, cause: header.cause, data: puts }),
+    ],
+  };
+}
+
+/** A new spec for an instance, decided on its spec and status as they were read. */
+export function instanceSpecDecision(entries: InstanceEntries, spec: InstanceSpec, verb: string): Decision {
+  return {
+    id: `instances/${entries.id}/${resourceVersion(entries.spec, entries.status)}/${verb}`,
+    compares: [unchanged(keys.instanceSpec(entries.id), entries.spec), unchanged(keys.instanceStatus(entries.id), entries.status)],
+    puts: [{ key: keys.instanceSpec(entries.id), value: spec }],
+    deletes: [],
+    events: [
+      eventOf(spec, { type: `berth.instance.${verb}-requested`, sequence: spec.sequence, time: spec.updatedAt, cause: spec.cause, data: { spec } }),
+    ],
+  };
+}
+
+/** A new spec for a worker. */
+export function workerSpecDecision(entries: WorkerEntries, spec: WorkerSpec, verb: string): Decision {
+  return {
+    id: `workers/${entries.id}/${resourceVersion(entries.spec, entries.status)}/${verb}`,
+    compares: [unchanged(keys.workerSpec(entries.id), entries.spec), unchanged(keys.workerStatus(entries.id), entries.status)],
+    puts: [{ key: keys.workerSpec(entries.id), value: spec }],
+    deletes: [],
+    events: [
+      eventOf(spec, { type: `berth.worker.${verb}-requested`, sequence: spec.sequence, time: spec.updatedAt, cause: spec.cause, data: { spec } }),
+    ],
+  };
+}
+
+/** A new state of a definition; `cause` says who asked. */
+export function definitionStatusDecision(entries: DefinitionEntries, status: DefinitionStatus, cause: Cause): Decision {
+  return {
+    id: `definitions/${entries.id}/${resourceVersion(entries.spec, entries.status)}/${status.phase}`,
+    compares: [
+      unchanged(keys.definitionSpec(entries.id), entries.spec),
+      unchanged(keys.definitionStatus(entries.id), entries.status),
+    ],
+    puts: [{ key: keys.definitionStatus(entries.id), value: status }],
+    deletes: [],
+    events: [
+      eventOf(entries.spec.value, {
+        type: `berth.definition.${status.phase.toLowerCase().replace('_', '-')}`,
+        sequence: status.sequence,
+        time: status.updatedAt,
+        cause,
+        data: { status },
+      }),
+    ],
+  };
+}
+
+/** The sequence number of the next event of an object that has spec and status. */
+export function sequenceAfter(entries: { spec: Entry<{ sequence: number }>; status: Entry<{ sequence: number }> }): number {
+  return nextSequence(entries.spec.value, entries.status.value);
+}

@@ -1,0 +1,31 @@
+/** A transaction was sent and nobody can say yet whether it happened; the same decision may be sent again. */
+export class CommitUncertainError extends Error {
+  constructor(readonly commitId: string, cause: unknown) {
+    super(`etcd did not answer whether commit ${commitId} happened; repeat it, it is applied at most once`, { cause });
+    this.name = 'CommitUncertainError';
+  }
+}
+
+/** A decision is larger than a commit may be. A fault of the code that made it, not of the store. */
+export class CommitTooLargeError extends Error {
+  constructor(detail: string) {
+    super(`a commit is too large: ${detail}`);
+    this.name = 'CommitTooLargeError';
+  }
+}
+
+/** The stored value was written by a newer program; overwriting it would lose what that one knows. */
+export class ValueNewerError extends Error {
+  constructor(readonly key: string, readonly found: number, readonly known: number) {
+    super(`${key} has schema version ${found}, this program understands up to ${known}; upgrade it before it may write there`);
+    this.name = 'ValueNewerError';
+  }
+}
+
+/** An object that a decision needs is not there. */
+export class ObjectNotFoundError extends Error {
+  constructor(readonly kind: string, readonly id: string) {
+    super(`${kind} ${id} does not exist`);
+    this.name = 'ObjectNotFoundError';
+  }
+}

@@ -1,0 +1,159 @@
+import type { DefinitionSpec, DefinitionStatus } from '../../domain/definition';
+import type { Allocation, InstanceSpec, InstanceStatus } from '../../domain/instance';
+import type { Observation, PlanEntry, WorkerObservation } from '../../domain/plan';
+import type { WorkerCapacity, WorkerPorts, WorkerSpec, WorkerStatus, WorkerTemplateSpec } from '../../domain/worker';
+import type { Entry, EtcdClient, KeyedEntry } from './client';
+import { ObjectNotFoundError } from './errors';
+import { keys, parseKey } from './keys';
+import type { WatchCache } from './watch-cache';
+
+/** The keys of one instance, each with the revision of its last change. */
+export interface InstanceEntries {
+  readonly id: string;
+  readonly spec: Entry<InstanceSpec>;
+  readonly status: Entry<InstanceStatus>;
+  readonly allocation: Entry<Allocation> | undefined;
+  readonly observed: Entry<Observation> | undefined;
+}
+
+export interface WorkerEntries {
+  readonly id: string;
+  readonly spec: Entry<WorkerSpec>;
+  readonly status: Entry<WorkerStatus>;
+  readonly capacity: Entry<WorkerCapacity> | undefined;
+  readonly ports: Entry<WorkerPorts> | undefined;
+  readonly observed: Entry<WorkerObservation> | undefined;
+  /** There while the agent is alive. */
+  readonly lease: Entry<unknown> | undefined;
+  /** By allocation id. */
+  readonly plan: ReadonlyMap<string, Entry<PlanEntry>>;
+}
+
+export interface DefinitionEntries {
+  readonly id: string;
+  readonly spec: Entry<DefinitionSpec>;
+  readonly status: Entry<DefinitionStatus>;
+}
+
+export interface TemplateEntries {
+  readonly id: string;
+  readonly spec: Entry<WorkerTemplateSpec>;
+}
+
+type Parts = ReadonlyMap<string, KeyedEntry>;
+
+/** The highest revision of an object's keys: its resourceVersion. */
+export function resourceVersion(...entries: ReadonlyArray<Entry<unknown> | undefined>): number {
+  return Math.max(0, ...entries.map((entry) => entry?.revision ?? 0));
+}
+
+/** Reads objects as they are in etcd now. Each answer is of one revision. */
+export class FreshObjects {
+  constructor(private readonly client: EtcdClient) {}
+
+  /** Throws ObjectNotFoundError. */
+  async instance(id: string): Promise<InstanceEntries> {
+    return required('instance', id, toInstance(id, await this.parts(keys.instance(id))));
+  }
+
+  /** Throws ObjectNotFoundError. */
+  async worker(id: string): Promise<WorkerEntries> {
+    return required('worker', id, toWorker(id, await this.parts(keys.worker(id))));
+  }
+
+  /** Throws ObjectNotFoundError. */
+  async definition(id: string): Promise<DefinitionEntries> {
+    return required('definition', id, toDefinition(id, await this.parts(keys.definition(id))));
+  }
+
+  private async parts(prefix: string): Promise<Parts> {
+    const { entries } = await this.client.list(prefix);
+    return new Map(entries.map((entry) => [parseKey(entry.key).part, entry]));
+  }
+}
+
+/** Reads objects from the watch cache: cheap, consistent with each other, and at the cache's revision. */
+export class CachedObjects {
+  constructor(readonly cache: WatchCache) {}
+
+  instance(id: string): InstanceEntries | undefined {
+    return toInstance(id, this.cache.object('instances', id));
+  }
+
+  worker(id: string): WorkerEntries | undefined {
+    return toWorker(id, this.cache.object('workers', id));
+  }
+
+  definition(id: string): DefinitionEntries | undefined {
+    return toDefinition(id, this.cache.object('definitions', id));
+  }
+
+  template(id: string): TemplateEntries | undefined {
+    return toTemplate(id, this.cache.object('templates', id));
+  }
+
+  instances(): InstanceEntries[] {
+    return this.all('instances', (id) => this.instance(id));
+  }
+
+  workers(): WorkerEntries[] {
+    return this.all('workers', (id) => this.worker(id));
+  }
+
+  definitions(): DefinitionEntries[] {
+    return this.all('definitions', (id) => this.definition(id));
+  }
+
+  templates(): TemplateEntries[] {
+    return this.all('templates', (id) => this.template(id));
+  }
+
+  private all<T>(collection: string, read: (id: string) => T | undefined): T[] {
+    return this.cache.ids(collection).flatMap((id) => read(id) ?? []);
+  }
+}
+
+function toInstance(id: string, parts: Parts): InstanceEntries | undefined {
+  const spec = part<InstanceSpec>(parts, 'spec');
+  const status = part<InstanceStatus>(parts, 'state');
+  if (!spec || !status) return undefined;
+  return { id, spec, status, allocation: part(parts, 'worker'), observed: part(parts, 'observed') };
+}
+
+function toWorker(id: string, parts: Parts): WorkerEntries | undefined {
+  const spec = part<WorkerSpec>(parts, 'spec');
+  const status = part<WorkerStatus>(parts, 'state');
+  if (!spec || !status) return undefined;
+  const plan = [...parts].filter(([name]) => name.startsWith('plan/'));
+  return {
+    id,
+    spec,
+    status,
+    capacity: part(parts, 'capacity'),
+    ports: part(parts, 'ports'),
+    observed: part(parts, 'observed'),
+    lease: part(parts, 'lease'),
+    plan: new Map(plan.map(([name, entry]) => [name.slice('plan/'.length), entry as Entry<PlanEntry>])),
+  };
+}
+
+function toDefinition(id: string, parts: Parts): DefinitionEntries | undefined {
+  const spec = part<DefinitionSpec>(parts, 'spec');
+  const status = part<DefinitionStatus>(parts, 'state');
+  return spec && status && { id, spec, status };
+}
+
+function toTemplate(id: string, parts: Parts): TemplateEntries | undefined {
+  const spec = part<WorkerTemplateSpec>(parts, 'spec');
+  return spec && { id, spec };
+}
+
+/** What is stored under a key has the shape that its writer gave it; all writers are in this repository. */
+function part<T>(parts: Parts, name: string): Entry<T> | undefined {
+  return parts.get(name) as Entry<T> | undefined;
+}
+
+function required<T>(kind: string, id: string, found: T | undefined): T {
+  if (!found) throw new ObjectNotFoundError(kind, id);
+  return found;
+}

@@ -1,0 +1,205 @@
+import { EventEmitter } from 'node:events';
+import type { KeyedEntry, EtcdClient } from './client';
+import { keys, parseKey } from './keys';
+import { WatchFeed } from './watch-feed';
+
+/** One change of one key as a watch response tells it; `entry` is undefined when the key was deleted. */
+export interface KeyChange {
+  readonly key: string;
+  readonly entry: KeyedEntry | undefined;
+}
+
+/** All changes up to one revision, applied together. `relisted` says that the whole content was replaced. */
+export interface Applied {
+  readonly revision: number;
+  readonly changes: readonly KeyChange[];
+  readonly relisted: boolean;
+}
+
+/**
+ * The live state of everything, in memory, following etcd.
+ *
+ * - Its revision is that of the last whole watch response applied, or of a progress notification.
+ * - A response is applied as a whole before anybody is told, so half a transaction is never seen.
+ * - Idempotency records are dropped: nobody reads them here, and they are many.
+ */
+export class WatchCache {
+  private entries = new Map<string, KeyedEntry>();
+  private objects = new Map<string, Map<string, KeyedEntry>>();
+  private appliedRevision = 0;
+  private readonly changed = new EventEmitter().setMaxListeners(0);
+  private readonly feed: WatchFeed;
+
+  constructor(client: EtcdClient, onProblem: (problem: string, cause?: unknown) => void) {
+    this.feed = new WatchFeed(client, {
+      onList: (revision, entries) => this.replace(revision, entries),
+      onChanges: (revision, changes) => this.apply(revision, changes),
+      onProgress: (revision) => this.progress(revision),
+      onProblem,
+    });
+  }
+
+  /** Lists everything once and follows it from there; resolves when the first list is in. */
+  start(): Promise<void> {
+    return this.feed.start();
+  }
+
+  stop(): void {
+    this.feed.stop();
+  }
+
+  /** The revision up to which this cache holds everything. */
+  get revision(): number {
+    return this.appliedRevision;
+  }
+
+  /** Whether the feed was heard within its proving interval; a cache that is not current may lag behind. */
+  get current(): boolean {
+    return this.feed.current;
+  }
+
+  get(key: string): KeyedEntry | undefined {
+    return this.entries.get(key);
+  }
+
+  /** Entries of one object by the part of the key after its id, e.g. `spec`, `plan/…`. */
+  object(collection: string, id: string): ReadonlyMap<string, KeyedEntry> {
+    return this.objects.get(`${collection}/${id}`) ?? nothing;
+  }
+
+  /** Ids of all objects of a collection. */
+  ids(collection: string): string[] {
+    const prefix = `${collection}/`;
+    return [...this.objects.keys()].filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
+  }
+
+  /** Keys that are under a relative prefix; for small collections such as the outbox. */
+  under(prefix: string): KeyedEntry[] {
+    return [...this.entries.values()].filter((entry) => entry.key.startsWith(prefix));
+  }
+
+  /** Calls back after each response; returns how to stop. */
+  onApplied(listener: (applied: Applied) => void): () => void {
+    this.changed.on('applied', listener);
+    return () => this.changed.off('applied', listener);
+  }
+
+  /** Calls back after each response that touched one object (or replaced everything); returns how to stop. */
+  onObject(collection: string, id: string, listener: () => void): () => void {
+    const name = `object:${collection}/${id}`;
+    this.changed.on(name, listener);
+    return () => this.changed.off(name, listener);
+  }
+
+  /**
+   * Waits until `probe` answers something for an object, looking at each change of it.
+   * Answers undefined after `timeoutMs` or when `signal` is aborted.
+   */
+  waitForObject<T>(
+    target: { collection: string; id: string },
+    probe: () => T | undefined,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<T | undefined> {
+    return this.waitOn((listener) => this.onObject(target.collection, target.id, listener), probe, timeoutMs, signal);
+  }
+
+  /** Waits until the cache holds everything up to `revision`; false after `timeoutMs`. */
+  async waitForRevision(revision: number, timeoutMs: number): Promise<boolean> {
+    const probe = () => (this.appliedRevision >= revision ? true : undefined);
+    if (probe()) return true;
+    this.feed.askProgress();
+    const reached = await this.waitOn(
+      (listener) => {
+        this.changed.on('revision', listener);
+        return () => this.changed.off('revision', listener);
+      },
+      probe,
+      timeoutMs,
+    );
+    return reached === true;
+  }
+
+  private waitOn<T>(
+    subscribe: (listener: () => void) => () => void,
+    probe: () => T | undefined,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<T | undefined> {
+    const already = probe();
+    if (already !== undefined || signal?.aborted) return Promise.resolve(already);
+    return new Promise((resolve) => {
+      const finish = (answer: T | undefined) => {
+        clearTimeout(timer);
+        unsubscribe();
+        signal?.removeEventListener('abort', onAbort);
+        resolve(answer);
+      };
+      const onAbort = () => finish(undefined);
+      const unsubscribe = subscribe(() => {
+        const answer = probe();
+        if (answer !== undefined) finish(answer);
+      });
+      const timer = setTimeout(() => finish(undefined), timeoutMs);
+      signal?.addEventListener('abort', onAbort);
+    });
+  }
+
+  private replace(revision: number, entries: readonly KeyedEntry[]): void {
+    const before = this.objects;
+    this.entries = new Map();
+    this.objects = new Map();
+    for (const entry of entries) this.set(entry);
+    this.appliedRevision = revision;
+    const changes = entries.map((entry) => ({ key: entry.key, entry }));
+    this.tell({ revision, changes, relisted: true }, new Set([...before.keys(), ...this.objects.keys()]));
+  }
+
+  private apply(revision: number, changes: readonly KeyChange[]): void {
+    if (revision <= this.appliedRevision) return; // A duplicate, or older than the list it follows.
+    const touched = new Set<string>();
+    for (const { key, entry } of changes) {
+      if (entry) this.set(entry);
+      else this.delete(key);
+      touched.add(objectName(key));
+    }
+    this.appliedRevision = revision;
+    this.tell({ revision, changes, relisted: false }, touched);
+  }
+
+  private progress(revision: number): void {
+    if (revision <= this.appliedRevision) return;
+    this.appliedRevision = revision;
+    this.changed.emit('revision');
+  }
+
+  private tell(applied: Applied, touched: ReadonlySet<string>): void {
+    this.changed.emit('revision');
+    for (const name of touched) this.changed.emit(`object:${name}`);
+    this.changed.emit('applied', applied);
+  }
+
+  private set(entry: KeyedEntry): void {
+    if (entry.key.startsWith(keys.idempotencyPrefix)) return;
+    this.entries.set(entry.key, entry);
+    const name = objectName(entry.key);
+    let parts = this.objects.get(name);
+    if (!parts) this.objects.set(name, (parts = new Map()));
+    parts.set(parseKey(entry.key).part, entry);
+  }
+
+  private delete(key: string): void {
+    this.entries.delete(key);
+    const name = objectName(key);
+    const parts = this.objects.get(name);
+    parts?.delete(parseKey(key).part);
+    if (parts?.size === 0) this.objects.delete(name);
+  }
+}
+
+const nothing: ReadonlyMap<string, KeyedEntry> = new Map();
+
+function objectName(key: string): string {
+  const { collection, id } = parseKey(key);
+  return `${collection}/${id}`;
+}

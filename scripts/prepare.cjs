@@ -99,7 +99,7 @@ async function lock(file) {
   const deadline = Date.now() + lockWaitMs;
   let told = false;
   while (!tryLock(file)) {
-    const holder = Number(readIfThere(file));
+    const holder = Number(readIfThere(file) ?? process.pid);
     if (!isRunning(holder)) {
       fs.rmSync(file, { force: true });
       continue;

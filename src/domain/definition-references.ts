@@ -111,6 +111,8 @@ function textsWithPaths(parts: DefinitionParts, artifactText: string | undefined
 function repeated(claims: ReadonlyArray<{ path: Path; key: string; value: unknown }>, expected: string): Problem[] {
   const claimed = new Map<string, Path>();
   return claims.flatMap(({ path, key, value }) => {
+    // A name that could not be read is empty; it is a problem of its own.
+    if (value === '') return [];
     const earlier = claimed.get(key);
     if (earlier !== undefined) return [problemAt(path, expected, `${describeValue(value)} beside ${formatPath(earlier)}`)];
     claimed.set(key, path);

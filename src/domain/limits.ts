@@ -65,6 +65,22 @@ export const idempotencyRecordTtlMs = 24 * 60 * 60 * 1000;
 /** New work is refused with `store_full` from this share of etcd's quota on. */
 export const storeFullRatio = 0.7;
 
+// Requests.
+export const requestIdCharactersMax = 128;
+export const idempotencyKeyCharactersMax = 255;
+/** Instances with a higher priority are placed first; the default is 0. */
+export const instancePriorityMin = -1000;
+export const instancePriorityMax = 1000;
+/** Bodies of definitions that a replica of the API keeps in memory. */
+export const definitionBodiesCachedMax = 500;
+/** How often a definition that waits for its artifact is looked after. */
+export const definitionSweepIntervalMs = 30_000;
+/** How often etcd is asked how full it is. */
+export const storeSizeCheckIntervalMs = 5_000;
+/** How long a check of `GET /ready` may take before the dependency counts as down. */
+export const readinessCheckTimeoutMs = 2_000;
+export const leaseRenewTimeoutMs = 3_000;
+
 // Waiting and pages.
 export const waitForTimeoutMsDefault = 30_000;
 export const waitForTimeoutMsMax = 120_000;
@@ -117,6 +133,8 @@ export const planFrameCharactersMax = 8 * 1024 * 1024;
 export const observationsPerRequestMax = 50;
 /** A start that is done sooner is not observed as `starting`. */
 export const startingObservedAfterMs = 300;
+/** A leaving agent waits this long for what it is doing; the next agent takes up the rest. */
+export const agentCloseMsMax = 1_000;
 export const hostPortsScanIntervalMs = 5_000;
 export const componentLogBytesMax = 10 * 1024 * 1024;
 export const componentLogCheckIntervalMs = 10_000;

@@ -51,15 +51,9 @@ export function portView(ports: WorkerPorts, hostPorts: readonly number[]): Port
 
 /** Why these requests cannot all be met, or undefined when a choice is certain to succeed. */
 export function refusalOfPorts(requests: readonly PortRequest[], view: PortView): PortRefusal | undefined {
-  const names = new Set<string>();
-  const numbers = new Set<number>();
-  for (const { name, port } of requests) {
-    // One number has one holder, and one name one number: a second would be lost on release.
-    if (names.has(name)) return { code: 'PortRequestedTwice', message: `asks for a port named ${name} twice`, name };
-    names.add(name);
-    if (port === undefined) continue;
-    if (numbers.has(port)) return { code: 'PortRequestedTwice', message: `asks for port ${port} twice`, name };
-    numbers.add(port);
+  const { repeated, fixed } = demandOf(requests);
+  if (repeated) return repeated;
+  for (const { name, port } of fixed) {
     const refusal = refusalOfFixed(name, port, view);
     if (refusal) return refusal;
   }
@@ -67,6 +61,37 @@ export function refusalOfPorts(requests: readonly PortRequest[], view: PortView)
   const needs = requests.length === 1 ? '1 port' : `${requests.length} ports`;
   const message = `needs ${needs}, ${view.free} of ${rangeSize(view.range)} are free`;
   return { code: 'NotEnoughPorts', message, requested: requests.length, free: view.free };
+}
+
+interface PortDemand {
+  readonly repeated?: PortRefusal;
+  readonly fixed: ReadonlyArray<{ readonly name: string; readonly port: number }>;
+}
+
+/** The same requests are held against every worker of a fleet, and looked through once. */
+const demands = new WeakMap<readonly PortRequest[], PortDemand>();
+
+function demandOf(requests: readonly PortRequest[]): PortDemand {
+  const known = demands.get(requests);
+  if (known) return known;
+  const fixed = requests.flatMap(({ name, port }) => (port === undefined ? [] : [{ name, port }]));
+  const repeated = repetition(requests);
+  const demand: PortDemand = { fixed, ...(repeated && { repeated }) };
+  demands.set(requests, demand);
+  return demand;
+}
+
+/** One number has one holder, and one name one number: a second would be lost on release. */
+function repetition(requests: readonly PortRequest[]): PortRefusal | undefined {
+  const seen = new Set<string | number>();
+  for (const { name, port } of requests) {
+    if (seen.has(name)) return { code: 'PortRequestedTwice', message: `asks for a port named ${name} twice`, name };
+    seen.add(name);
+    if (port === undefined) continue;
+    if (seen.has(port)) return { code: 'PortRequestedTwice', message: `asks for port ${port} twice`, name };
+    seen.add(port);
+  }
+  return undefined;
 }
 
 function refusalOfFixed(name: string, port: number, view: PortView): PortRefusal | undefined {

@@ -11,8 +11,15 @@ declare global {
 
 const report = (line: string) => process.stderr.write(`${line}\n`);
 
+/** Node ends on a signal without its exit handlers, which are what ends the servers of an interrupted run. */
+function exitOnSignals(): void {
+  const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+  for (const [name, number] of Object.entries(numbers)) process.once(name, () => process.exit(128 + number));
+}
+
 /** Starts the servers once for all tests of the project, in a directory of their own. */
 export default async function setUp(): Promise<void> {
+  exitOnSignals();
   const directory = await createRunDirectory('test', report);
   try {
     const servers = await startServers({ directory: directory.path, report, unsafeNoFsync: true });

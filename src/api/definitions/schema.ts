@@ -26,7 +26,7 @@ import {
   storage,
   version,
 } from '../documents/scalars';
-import { list, map, oneOf, section, text, wholeNumber } from '../documents/schema';
+import { list, map, oneOf, section, text, wholeNumber, withRule } from '../documents/schema';
 
 /** The definition document as people write it, and, by `z.toJSONSchema`, as the API documents it. */
 
@@ -45,42 +45,47 @@ const ports = list(
   'ports',
 );
 
-const readiness = section({
-  http: section({
-    port: portName,
-    path: text('a path that begins with /', /^\/[^\s]*$/).optional(),
-    status: wholeNumber(100, 599).optional(),
-  }).optional(),
-  tcp: section({ port: portName }).optional(),
-  interval: duration(10, readinessTimeoutMsMax).optional(),
-  timeout: duration(100, readinessTimeoutMsMax).optional(),
-}).refine(({ http, tcp }) => (http === undefined) !== (tcp === undefined), {
-  error: 'either http or tcp, and not both',
-  when: ({ value }) => typeof value === 'object' && value !== null,
-});
+const readiness = withRule(
+  section({
+    http: section({
+      port: portName,
+      path: text('a path that begins with /', /^\/[^\s]*$/).optional(),
+      status: wholeNumber(100, 599).optional(),
+    }).optional(),
+    tcp: section({ port: portName }).optional(),
+    interval: duration(10, readinessTimeoutMsMax).optional(),
+    timeout: duration(100, readinessTimeoutMsMax).optional(),
+  }),
+  ({ http, tcp }) => {
+    if ((http === undefined) !== (tcp === undefined)) return undefined;
+    return { path: [], expected: 'either http or tcp', found: http === undefined ? 'neither' : 'both' };
+  },
+);
 
-const component = section({
-  name,
-  runtime: oneOf(['process', 'noop']).optional(),
-  command: list(plainText, commandArgumentsMax, 'arguments')
-    .optional()
-    .meta({ description: 'Program and arguments; run in the directory of the instance, not by a shell.' }),
-  environment: map(
-    text('the name of an environment variable', /^[A-Za-z_][A-Za-z0-9_]*$/),
-    plainText,
-    environmentVariablesMax,
-    'environment variables',
-  ).optional(),
-  ports: ports.optional(),
-  resources: section({ cpu: cpu.optional(), memory: memory.optional(), storage: storage.optional() }).optional(),
-  readiness: readiness.optional(),
-  stop: section({ signal: oneOf(signals).optional(), grace: duration(0, stopGraceMsMax).optional() }).optional(),
-}).refine(({ runtime, command }) => runtime === 'noop' || (command?.[0] ?? '') !== '', {
-  path: ['command'],
-  error: 'a command with at least the name of a program',
-  // Only a component that is otherwise known to need one.
-  when: ({ value, issues }) => typeof value === 'object' && value !== null && !issues.some(({ path }) => path?.[0] === 'command'),
-});
+const component = withRule(
+  section({
+    name,
+    runtime: oneOf(['process', 'noop']).optional(),
+    command: list(plainText, commandArgumentsMax, 'arguments')
+      .optional()
+      .meta({ description: 'Program and arguments; run in the directory of the instance, not by a shell.' }),
+    environment: map(
+      text('the name of an environment variable', /^[A-Za-z_][A-Za-z0-9_]*$/),
+      plainText,
+      environmentVariablesMax,
+      'environment variables',
+    ).optional(),
+    ports: ports.optional(),
+    resources: section({ cpu: cpu.optional(), memory: memory.optional(), storage: storage.optional() }).optional(),
+    readiness: readiness.optional(),
+    stop: section({ signal: oneOf(signals).optional(), grace: duration(0, stopGraceMsMax).optional() }).optional(),
+  }),
+  ({ runtime, command = [] }) => {
+    if (runtime === 'noop' || !Array.isArray(command) || (command[0] ?? '') !== '') return undefined;
+    const found = command.length === 0 ? 'none' : 'an empty name';
+    return { path: ['command'], expected: 'a command with the name of a program', found };
+  },
+);
 
 const artifact = section({
   uri: text('a file: URI relative to the artifacts directory, such as file:labs/campus.yaml', /^file:[^\0\\?#]+$/),
@@ -90,6 +95,22 @@ const artifact = section({
 });
 
 const backoff = duration(1, retryBackoffMsCeiling);
+const retry = withRule(
+  section({
+    maxAttempts: wholeNumber(1, retryAttemptsCeiling).optional(),
+    initialBackoff: backoff.optional(),
+    maxBackoff: backoff.optional(),
+    factor: z
+      .number({ error: 'a number' })
+      .min(1, { error: 'a factor of at least 1' })
+      .max(retryBackoffFactorCeiling, { error: `a factor of at most ${retryBackoffFactorCeiling}` })
+      .optional(),
+  }),
+  ({ initialBackoff = 0, maxBackoff = Infinity }) => {
+    if (!(initialBackoff > maxBackoff)) return undefined;
+    return { path: ['maxBackoff'], expected: 'no less than initialBackoff', found: `${maxBackoff} ms after ${initialBackoff} ms` };
+  },
+);
 
 export const definitionDocument = section({
   name,
@@ -106,21 +127,7 @@ export const definitionDocument = section({
   constraints: section({ labels: labels.optional() }).optional(),
   maxDuration: duration(1000, maxDurationMsMax).optional(),
   restart: oneOf(['always', 'on-failure', 'never']).optional(),
-  retry: section({
-    maxAttempts: wholeNumber(1, retryAttemptsCeiling).optional(),
-    initialBackoff: backoff.optional(),
-    maxBackoff: backoff.optional(),
-    factor: z
-      .number({ error: 'a number' })
-      .min(1, { error: 'a factor of at least 1' })
-      .max(retryBackoffFactorCeiling, { error: `a factor of at most ${retryBackoffFactorCeiling}` })
-      .optional(),
-  })
-    .refine(({ initialBackoff, maxBackoff }) => (initialBackoff ?? 0) <= (maxBackoff ?? Infinity), {
-      path: ['maxBackoff'],
-      error: 'no less than initialBackoff',
-    })
-    .optional(),
+  retry: retry.optional(),
 }).meta({ id: 'DefinitionDocument' });
 
 /** A document that satisfies the schema: units resolved, defaults not yet filled in. */

@@ -10,16 +10,26 @@ import { readYaml } from './yaml';
  * bounded in size and depth, and without what a schema would not see.
  */
 export function loadDocument(input: unknown, bytesMax: number): unknown {
-  const text = typeof input === 'string' ? input : textOf(input);
+  if (typeof input === 'string') {
+    checkSize(input, bytesMax);
+    return checkPure(readYaml(input));
+  }
+  checkSize(textOf(checkPure(input)), bytesMax);
+  return input;
+}
+
+function checkSize(text: string, bytesMax: number): void {
   const bytes = utf8Bytes(text);
   if (bytes > bytesMax) throw new InvalidDocument([problemAt([], `at most ${bytesMax} bytes`, `${bytes}`)]);
-  const value: unknown = typeof input === 'string' ? readYaml(input) : input;
+}
+
+function checkPure(value: unknown): unknown {
   const problems = [...impurities(value, [])].slice(0, problemsMax);
   if (problems.length > 0) throw new InvalidDocument(problems);
   return value;
 }
 
-/** An object that is not JSON (a cycle, a bigint) cannot have come from a body, but must not end as a fault of ours. */
+/** A value that JSON does not have (a bigint) cannot have come from a body, but must not end as a fault of ours. */
 function textOf(input: unknown): string {
   try {
     return JSON.stringify(input) ?? '';

@@ -83,7 +83,7 @@ export const storage = mebibytes(componentStorageMibMax);
 export const resources = section({ cpu, memory, storage });
 
 function mebibytes(maxMib: number) {
-  const expected = `an amount with its unit, such as 64Mi, 1.5Gi or 500M, at most ${maxMib}Mi`;
+  const expected = `an amount with its unit, such as 64Mi, 1.5Gi or 500M, at most ${maxMib / 1024 / 1024}Ti`;
   return notation(z.string({ error: expected }), expected, (written) => within(parseMebibytes(written), 0, maxMib));
 }
 

@@ -44,6 +44,29 @@ export function map<Key extends z.core.$ZodRecordKey, Value extends z.core.SomeT
     .refine((entries) => Object.keys(entries).length <= max, { error: `at most ${max} ${of}` });
 }
 
+/** What a rule between the fields of a section found. */
+export interface BrokenRule {
+  readonly path: readonly string[];
+  readonly expected: string;
+  readonly found: string;
+}
+
+/**
+ * A section with a rule between its fields. The rule is asked even when single fields are wrong, so that all mistakes
+ * are told at once; it must bear with values that are not what their types say.
+ */
+export function withRule<Schema extends z.ZodType>(schema: Schema, find: (value: z.output<Schema>) => BrokenRule | undefined): Schema {
+  return schema.superRefine(
+    (value, context) => {
+      const broken = find(value);
+      if (broken === undefined) return;
+      const { path, expected, found } = broken;
+      context.addIssue({ code: 'custom', path: [...path], message: expected, params: { found } });
+    },
+    { when: ({ value }) => typeof value === 'object' && value !== null },
+  );
+}
+
 /** Text, or also a number, that is written in a notation of its own; `parse` answers undefined to what it cannot read. */
 export function notation<Value, Input extends string | number>(
   input: z.ZodType<Input>,
@@ -71,7 +94,13 @@ function problemsOfIssue(issue: z.core.$ZodIssue): Problem[] {
       return [problemAt(issue.path, `${issue.issues[0]?.message ?? issue.message} as the key`, describeValue(issue.input))];
     case 'too_big':
       return [problemAt(issue.path, issue.message, Array.isArray(issue.input) ? `${issue.input.length}` : describeValue(issue.input))];
+    case 'custom':
+      return [problemAt(issue.path, issue.message, foundByRule(issue) ?? describeValue(issue.input))];
     default:
       return [problemAt(issue.path, issue.message, describeValue(issue.input))];
   }
+}
+
+function foundByRule({ params }: z.core.$ZodIssueCustom): string | undefined {
+  return typeof params?.found === 'string' ? params.found : undefined;
 }

@@ -78,10 +78,14 @@ function expand(document: Document.Parsed): unknown {
 }
 
 function refused(lines: LineCounter, offset: number, expected: string): InvalidDocument {
-  return new InvalidDocument([syntaxProblem(lines, offset, `more than ${expected}`)]);
+  return new InvalidDocument([problemAt([], expected, `more at ${position(lines, offset)}`)]);
 }
 
 function syntaxProblem(lines: LineCounter, offset: number, message: string): Problem {
+  return problemAt([], 'valid YAML or JSON', `an error at ${position(lines, offset)}: ${message}`);
+}
+
+function position(lines: LineCounter, offset: number): string {
   const { line, col } = lines.linePos(offset);
-  return problemAt([], 'valid YAML or JSON', `an error at line ${line}, column ${col}: ${message}`);
+  return `line ${line}, column ${col}`;
 }

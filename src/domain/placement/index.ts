@@ -3,4 +3,4 @@ export type { FleetWorker, PlacementRequest } from './fleet';
 export { couldEverHold, inQueueOrder, place, placeAll } from './place';
 export type { Placement, PlacementRefusal, QueuePlacement, WorkerReason } from './place';
 export { placementRules } from './rules';
-export type { PlacementRule } from './rules';
+export type { Objection, PlacementRule, ReasonCode } from './rules';

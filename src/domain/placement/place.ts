@@ -2,6 +2,7 @@ import { placementReasonsMax } from '../limits';
 import { choosePortsIn } from '../ports';
 import type { FleetWorker, PlacementRequest } from './fleet';
 import { afterPlacing, emptiedWorker, PlacementFaultError, portViewOf } from './fleet';
+import type { Objection } from './rules';
 import { placementRules } from './rules';
 import { score } from './score';
 
@@ -15,12 +16,8 @@ export interface Placement {
 }
 
 /** Why one worker was not taken. */
-export interface WorkerReason {
+export interface WorkerReason extends Objection {
   readonly workerId: string;
-  /** The code of the rule that objected. */
-  readonly code: string;
-  /** What it objected, as a predicate of the worker: `is paused`, `needs 512 MiB of memory, …`. */
-  readonly message: string;
 }
 
 /** Nobody can hold it now. */
@@ -104,8 +101,8 @@ function isBetter(one: Candidate, other: Candidate): boolean {
 
 function reasonAgainst(request: PlacementRequest, worker: FleetWorker): WorkerReason | undefined {
   for (const rule of placementRules) {
-    const message = rule.objection(request, worker);
-    if (message !== undefined) return { workerId: worker.id, code: rule.code, message };
+    const objection = rule(request, worker);
+    if (objection) return { workerId: worker.id, code: objection.code, message: objection.message };
   }
   return undefined;
 }

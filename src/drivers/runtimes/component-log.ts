@@ -30,22 +30,21 @@ export class ComponentLog {
     await truncate(this.file, 0);
   }
 
-  /** The last lines, at most `outputTailCharactersMax` long; empty if there is no log. */
+  /** The last lines, at most `outputTailCharactersMax` long; empty if there is nothing to read. */
   tail(): string {
-    let descriptor: number;
+    const bytesMax = 4 * outputTailCharactersMax;
     try {
-      descriptor = openSync(this.file, 'r');
+      const descriptor = openSync(this.file, 'r');
+      try {
+        const buffer = Buffer.alloc(bytesMax);
+        const from = Math.max(0, fstatSync(descriptor).size - bytesMax);
+        const bytes = readSync(descriptor, buffer, 0, bytesMax, from);
+        return buffer.toString('utf8', 0, bytes).trimEnd().slice(-outputTailCharactersMax);
+      } finally {
+        closeSync(descriptor);
+      }
     } catch {
       return '';
-    }
-    try {
-      const bytesMax = 4 * outputTailCharactersMax;
-      const { size } = fstatSync(descriptor);
-      const buffer = Buffer.alloc(Math.min(size, bytesMax));
-      const bytes = readSync(descriptor, buffer, 0, buffer.length, Math.max(0, size - bytesMax));
-      return buffer.toString('utf8', 0, bytes).trimEnd().slice(-outputTailCharactersMax);
-    } finally {
-      closeSync(descriptor);
     }
   }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { killConfirmMsMax } from '../../domain/limits';
 import type { StopPolicy } from '../../domain/definition';
-import { findByEnvironment, isAlive, isGroupAlive, signalGroup, signalProcess } from './process-table';
+import { findByEnvironment, identify, isAlive, isGroupAlive, signalGroup, signalProcess, type ProcessIdentity } from './process-table';
 import { ProcessRecords } from './process-records';
 import { instanceDirectory } from './host-directory';
 import { RuntimeFailure } from './runtime';
@@ -10,10 +10,14 @@ import { RuntimeFailure } from './runtime';
 export const markerVariable = 'BERTH_INSTANCE_DIRECTORY';
 
 /**
- * Ends a process group that is known to be ours: asks, waits as long as the policy says, kills.
+ * Ends the process group that a process leads or led: asks, waits as long as the policy says, kills.
  * Resolves once nothing of the group runs any more.
  */
-export async function endGroup(group: number, policy: StopPolicy): Promise<void> {
+export async function endGroup(leader: ProcessIdentity, policy: StopPolicy): Promise<void> {
+  const group = leader.pid;
+  // A number is given to a new process only when the group of that number is gone.
+  const now = identify(group);
+  if (now && now.startTime !== leader.startTime) return;
   if (signalGroup(group, policy.signal) && (await isGoneWithin(() => !isGroupAlive(group), policy.graceMs))) return;
   signalGroup(group, 'SIGKILL');
   if (await isGoneWithin(() => !isGroupAlive(group), killConfirmMsMax)) return;

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { promisify } from 'node:util';
-import { buildIntoCache, cachedBinaryPath } from './go-build';
+import { buildIntoCache, cachedBinaryPath } from './binary-cache';
 import { pinnedBinaries } from './pinned';
 import type { BinaryName, PinnedBinary } from './pinned';
 

@@ -35,8 +35,8 @@ export interface Child {
   exited: Promise<ChildExit>;
   isRunning(): boolean;
   kill(signal: NodeJS.Signals): void;
-  /** Asks the child to end and kills it when it takes too long. */
-  stop(): Promise<ChildExit>;
+  /** Asks the child to end and kills it when it takes longer than the grace. */
+  stop(graceMs?: number): Promise<ChildExit>;
 }
 
 /** The command could not be started at all. */
@@ -89,10 +89,10 @@ export async function startChild(options: ChildOptions): Promise<Child> {
       stopping = true;
       spawned.kill(signal);
     },
-    stop: async () => {
+    stop: async (graceMs = processStopGraceMs) => {
       child.kill('SIGTERM');
       const late = new AbortController();
-      const killLater = sleep(processStopGraceMs, undefined, { signal: late.signal, ref: false })
+      const killLater = sleep(graceMs, undefined, { signal: late.signal, ref: false })
         .then(() => child.kill('SIGKILL'))
         .catch(() => undefined);
       const exit = await exited;

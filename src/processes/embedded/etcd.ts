@@ -4,7 +4,8 @@ import {
   embeddedEtcdQuotaBytes,
   embeddedEtcdRetentionMs,
 } from '../../domain/limits';
-import { probeHttp, startServer } from './server';
+import { probeHttp } from './probes';
+import { startServer } from './server';
 import type { RunningServer, ServerOptions } from './server';
 
 /** Starts an etcd of one member. */

@@ -9,13 +9,18 @@ const reapPollMs = 50;
 /**
  * Ends whatever a dead run left running in this directory. A process is found by pid and start time,
  * never by name: another one that has got the pid since is left alone.
+ * Answers how many there were.
  */
-export async function reapProcesses(directory: string, report: (line: string) => void): Promise<number> {
+export async function reapProcesses(
+  directory: string,
+  report: (line: string) => void,
+  graceMs = processStopGraceMs,
+): Promise<number> {
   const files = listPidFiles(directory);
   const left = files.filter(isAlive);
   for (const file of left) report(`ending process ${file.pid}, left behind by an earlier run (${file.path})`);
   left.forEach((file) => signal(file, 'SIGTERM'));
-  if (!(await ended(left, processStopGraceMs))) {
+  if (!(await ended(left, graceMs))) {
     left.filter(isAlive).forEach((file) => signal(file, 'SIGKILL'));
     await ended(left, processKillTimeoutMs);
   }

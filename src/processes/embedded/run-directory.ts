@@ -32,8 +32,12 @@ const ownerFile = 'owner.json';
 const keepFile = 'keep';
 
 /** A new directory for a run whose data nobody needs afterwards (a demo, a test). First ends what dead runs left. */
-export async function createRunDirectory(purpose: string, report: (line: string) => void): Promise<RunDirectory> {
-  const root = privateRoot();
+export async function createRunDirectory(
+  purpose: string,
+  report: (line: string) => void,
+  temporaryDirectory = tmpdir(),
+): Promise<RunDirectory> {
+  const root = privateRoot(temporaryDirectory);
   await reapDeadRuns(root, report);
   // Made under another name first: a run's directory never exists without its owner.
   const making = mkdtempSync(join(root, `making-${process.pid}-`));
@@ -62,9 +66,9 @@ function runDirectory(path: string): RunDirectory {
 }
 
 /** The place of all temporary runs of this user; refused when somebody else could have made or could change it. */
-function privateRoot(): string {
+function privateRoot(temporaryDirectory: string): string {
   const uid = process.getuid?.() ?? 0;
-  const root = join(tmpdir(), `berth-${uid}`);
+  const root = join(temporaryDirectory, `berth-${uid}`);
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const found = lstatSync(root);
   if (!found.isDirectory() || found.uid !== uid || (found.mode & 0o022) !== 0) {

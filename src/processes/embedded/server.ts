@@ -1,10 +1,9 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
-import { createConnection, createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePortAttemptsMax, serverReadyTimeoutMs } from '../../domain/limits';
 import { describeExit, startChild } from './child';
 import type { Child, ChildExit } from './child';
+import { freePorts } from './probes';
 
 /** Where one server keeps its data, and how. */
 export interface ServerOptions {
@@ -16,6 +15,7 @@ export interface ServerOptions {
   port?: number;
   /** Faster, and a crash of the machine loses data: for throw-away data only. */
   unsafeNoFsync?: boolean;
+  readyTimeoutMs?: number;
 }
 
 /** A server that answers. */
@@ -50,7 +50,7 @@ export class ServerStartError extends Error {
 }
 
 const probeIntervalMs = 50;
-const logTailBytes = 4_096;
+const logTailBytes = 2_048;
 const portTaken = /address already in use|can't set .*port/i;
 
 /** Starts a server and waits until it answers. */
@@ -82,11 +82,12 @@ async function startOnce(plan: ServerPlan, options: ServerOptions, ports: readon
     directory: options.directory,
     report: (line) => ready && options.report(line),
   });
-  const logStart = child.logStart;
-  const given = new AbortController();
+  const abandoned = new AbortController();
   try {
-    const exit = await Promise.race([child.exited, untilAnswer(plan, ports, given.signal)]);
-    if (exit !== undefined) throw ended(plan.name, exit, child.logPath, logStart);
+    const timeoutMs = options.readyTimeoutMs ?? serverReadyTimeoutMs;
+    await Promise.race([child.exited, untilAnswer(plan, ports, abandoned.signal, timeoutMs)]);
+    // An answer counts only while the child runs: on a port that was taken, it came from somebody else.
+    
     ready = true;
     return child;
   } catch (error) {
@@ -95,34 +96,39 @@ async function startOnce(plan: ServerPlan, options: ServerOptions, ports: readon
     if (error instanceof ServerStartError) throw error;
     throw new ServerStartError(plan.name, error instanceof Error ? error.message : String(error), child.logPath, error);
   } finally {
-    given.abort();
+    abandoned.abort();
   }
 }
 
-async function untilAnswer(plan: ServerPlan, ports: readonly number[], signal: AbortSignal): Promise<undefined> {
-  const deadline = Date.now() + serverReadyTimeoutMs;
+async function untilAnswer(
+  plan: ServerPlan,
+  ports: readonly number[],
+  abandoned: AbortSignal,
+  timeoutMs: number,
+): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
   for (;;) {
     try {
       await plan.probe(ports);
-      return undefined;
+      return;
     } catch (error) {
-      if (signal.aborted) return undefined;
+      if (abandoned.aborted) return;
       if (Date.now() >= deadline) {
-        throw new Error(`no answer within ${serverReadyTimeoutMs / 1000} s (${String(error)})`, { cause: error });
+        throw new Error(`no answer within ${timeoutMs / 1000} s (${String(error)})`, { cause: error });
       }
     }
     await sleep(probeIntervalMs);
   }
 }
 
-function ended(name: string, exit: ChildExit, logPath: string, logStart: number): ServerStartError {
-  const said = readLogTail(logPath, logStart);
+function ended(child: Child, exit: ChildExit): ServerStartError {
+  const said = readLogTail(child);
   const reason = `it ended with ${describeExit(exit)}` + (said === '' ? '' : ` and said: ${said}`);
-  return new ServerStartError(name, reason, logPath);
+  return new ServerStartError(child.name, reason, child.logPath);
 }
 
 /** The last words of this start; what earlier ones wrote into the same log does not count. */
-function readLogTail(logPath: string, logStart: number): string {
+function readLogTail({ logPath, logStart }: Child): string {
   const size = statSync(logPath).size;
   const from = Math.max(logStart, size - logTailBytes);
   const buffer = Buffer.alloc(size - from);
@@ -132,43 +138,8 @@ function readLogTail(logPath: string, logStart: number): string {
   return buffer.toString('utf8').trim();
 }
 
-/** Ports that nobody listens on; all are held until each is known, so that no two are the same. */
-async function freePorts(count: number): Promise<number[]> {
-  const holders = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const holder = createServer();
-      await new Promise<void>((listening, fail) => {
-        holder.once('error', fail).listen(0, '127.0.0.1', listening);
-      });
-      return holder;
-    }),
-  );
-  const ports = holders.map((holder) => (holder.address() as AddressInfo).port);
-  await Promise.all(holders.map((holder) => new Promise((closed) => holder.close(closed))));
-  return ports;
-}
-
 /** Only what a server needs: etcd, for one, refuses to start beside ETCD_ variables that its flags contradict. */
 function basicEnvironment(): NodeJS.ProcessEnv {
   const { PATH, HOME, TMPDIR, LANG, TZ } = process.env;
   return { PATH, HOME, TMPDIR, LANG, TZ };
-}
-
-/** Rejects unless somebody accepts connections there. */
-export async function probeTcp(port: number): Promise<void> {
-  await new Promise<void>((accepted, fail) => {
-    const socket = createConnection({ host: '127.0.0.1', port });
-    socket.once('error', fail).once('connect', () => {
-      socket.destroy();
-      accepted();
-    });
-  });
-}
-
-/** Rejects unless the address answers with success; the body is the answer. */
-export async function probeHttp(url: string): Promise<string> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
-  const body = await response.text();
-  if (!response.ok) throw new Error(`${url} answered ${response.status} ${body.slice(0, 200)}`);
-  return body;
 }

@@ -11,7 +11,7 @@ export interface ServersOptions {
   /** Told what a person who waits wants to know. */
   report: (line: string) => void;
   /** Addresses of servers that run already; these are used, not started. */
-  external?: { etcd?: string | undefined; mongodb?: string | undefined; temporal?: string | undefined };
+  external?: { etcd?: string; mongodb?: string; temporal?: string };
   temporalUi?: boolean;
   /** Faster, and a crash of the machine loses data: for throw-away data only. */
   unsafeNoFsync?: boolean;
@@ -23,6 +23,8 @@ export interface RunningServers {
   mongodb: string;
   temporal: string;
   temporalUi?: string;
+  /** Command line tools that fit the servers, where a server was started. */
+  commands: { etcdctl?: string; temporal?: string };
   /** Stops what was started, all at once, and waits until it has ended. */
   stop(): Promise<void>;
 }
@@ -34,6 +36,7 @@ export async function startServers(options: ServersOptions): Promise<RunningServ
   // One build after the other: each keeps all cores busy by itself.
   const binaries = {
     etcd: external.etcd ? undefined : await findBinary('etcd', search),
+    etcdctl: external.etcd ? undefined : await findBinary('etcdctl', search),
     ferretdb: external.mongodb ? undefined : await findBinary('ferretdb', search),
     temporal: external.temporal ? undefined : await findBinary('temporal', search),
   };
@@ -53,7 +56,8 @@ export async function startServers(options: ServersOptions): Promise<RunningServ
     etcd: etcd?.address ?? external.etcd ?? '',
     mongodb: mongodb?.address ?? external.mongodb ?? '',
     temporal: temporal?.address ?? external.temporal ?? '',
-    ...(temporal?.uiAddress === undefined ? {} : { temporalUi: temporal.uiAddress }),
+    temporalUi: temporal?.uiAddress,
+    commands: { etcdctl: binaries.etcdctl, temporal: binaries.temporal },
     stop: () => stopAll([etcd, mongodb, temporal]),
   };
 }

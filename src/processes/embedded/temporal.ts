@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { probeHttp, probeTcp, startServer } from './server';
+import { probeHttp, probeTcp } from './probes';
+import { startServer } from './server';
 import type { RunningServer, ServerOptions } from './server';
 
 /** Starts the Temporal dev server on a SQLite file, with its web interface if wanted. */
@@ -32,9 +33,5 @@ export async function startTemporal(
     options,
   );
   const ui = ports[3];
-  return {
-    address: `127.0.0.1:${ports[0]}`,
-    ...(ui === undefined ? {} : { uiAddress: `http://127.0.0.1:${ui}` }),
-    child,
-  };
+  return { address: `127.0.0.1:${ports[0]}`, uiAddress: ui === undefined ? undefined : `http://127.0.0.1:${ui}`, child };
 }

@@ -71,6 +71,17 @@ export class EtcdClient {
     return { revision: Number(response.header.revision), entries: response.kvs.map((kv) => this.entry(kv)), more: response.more };
   }
 
+  /** Several prefixes at one and the same revision. */
+  async listTogether(relativePrefixes: readonly string[]): Promise<{ revision: number; lists: ReadonlyArray<readonly KeyedEntry[]> }> {
+    const response = await this.txn({
+      compare: [],
+      success: relativePrefixes.map((prefix) => ({ request_range: { key: this.key(prefix), range_end: rangeEnd(this.key(prefix)) } })),
+      failure: [],
+    });
+    const lists = response.responses.map((answer) => (answer.response_range?.kvs ?? []).map((kv) => this.entry(kv)));
+    return { revision: Number(response.header.revision), lists };
+  }
+
   private range(relativePrefix: string, limit: number): Promise<IRangeResponse> {
     const key = this.key(relativePrefix);
     return this.raw.kv.range({ key, range_end: rangeEnd(key), limit, sort_target: 'Mod', sort_order: 'Ascend' });

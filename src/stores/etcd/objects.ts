@@ -66,6 +66,17 @@ export class FreshObjects {
     return required('definition', id, toDefinition(id, await this.parts(keys.definition(id))));
   }
 
+  /** All instances and workers, at one revision. */
+  async everything(): Promise<{ revision: number; instances: InstanceEntries[]; workers: WorkerEntries[] }> {
+    const { revision, lists } = await this.client.listTogether(['instances/', 'workers/']);
+    const [instances = [], workers = []] = lists.map(groupById);
+    return {
+      revision,
+      instances: instances.flatMap(([id, parts]) => toInstance(id, parts) ?? []),
+      workers: workers.flatMap(([id, parts]) => toWorker(id, parts) ?? []),
+    };
+  }
+
   private async parts(prefix: string): Promise<Parts> {
     const { entries } = await this.client.list(prefix);
     return new Map(entries.map((entry) => [parseKey(entry.key).part, entry]));
@@ -111,6 +122,17 @@ export class CachedObjects {
   private all<T>(collection: string, read: (id: string) => T | undefined): T[] {
     return this.cache.ids(collection).flatMap((id) => read(id) ?? []);
   }
+}
+
+function groupById(entries: readonly KeyedEntry[]): Array<readonly [id: string, parts: Parts]> {
+  const groups = new Map<string, Map<string, KeyedEntry>>();
+  for (const entry of entries) {
+    const { id, part: name } = parseKey(entry.key);
+    let parts = groups.get(id);
+    if (!parts) groups.set(id, (parts = new Map()));
+    parts.set(name, entry);
+  }
+  return [...groups];
 }
 
 function toInstance(id: string, parts: Parts): InstanceEntries | undefined {

@@ -1,20 +1,14 @@
-import type { CapacityRefusal, Dimension } from '../../capacity';
 import { refusalOfCapacity } from '../../capacity';
 import type { PlacementRule } from './rule';
 
 /** Memory is hard: promised once. */
-export const notEnoughMemory = capacityRule('NotEnoughMemory', 'memoryMib');
+export const memorySuffices: PlacementRule = ({ resources }, { capacity, cpuRatio }) =>
+  refusalOfCapacity(capacity, resources, cpuRatio, 'memoryMib');
 
 /** Storage is hard: promised once. */
-export const notEnoughStorage = capacityRule('NotEnoughStorage', 'storageMib');
+export const storageSuffices: PlacementRule = ({ resources }, { capacity, cpuRatio }) =>
+  refusalOfCapacity(capacity, resources, cpuRatio, 'storageMib');
 
 /** CPU may be promised `cpuRatio` times over. */
-export const notEnoughCpu = capacityRule('NotEnoughCpu', 'cpuMillicores');
-
-function capacityRule(code: CapacityRefusal['code'], dimension: Dimension): PlacementRule {
-  return {
-    code,
-    objection: ({ resources }, { capacity, cpuRatio }) =>
-      refusalOfCapacity(capacity, resources, cpuRatio, dimension)?.message,
-  };
-}
+export const cpuSuffices: PlacementRule = ({ resources }, { capacity, cpuRatio }) =>
+  refusalOfCapacity(capacity, resources, cpuRatio, 'cpuMillicores');

@@ -1,27 +1,24 @@
-import { notEnoughCpu, notEnoughMemory, notEnoughStorage } from './capacity';
-import { labelsDoNotMatch } from './labels';
-import { notEnoughPorts, portHeld, portLedgerDamaged, portOutOfRange, portRequestedTwice } from './ports';
+import { cpuSuffices, memorySuffices, storageSuffices } from './capacity';
+import { labelsMatch } from './labels';
+import { portLedgerIsSound, portsAreFree } from './ports';
 import type { PlacementRule } from './rule';
-import { workerLeaving, workerNotRunning, workerOffline, workerPaused } from './state';
+import { workerIsNotPaused, workerIsOnline, workerRuns, workerStays } from './state';
 
 /**
  * All rules, in the order in which they are asked: a worker is refused by the first that objects.
- * What no waiting can mend comes first, so that nobody waits for a worker of the wrong kind.
+ * Labels come first, so that nobody is told to wait for a worker of the wrong kind.
  */
 export const placementRules: readonly PlacementRule[] = [
-  labelsDoNotMatch,
-  workerNotRunning,
-  workerLeaving,
-  workerPaused,
-  workerOffline,
-  portLedgerDamaged,
-  notEnoughMemory,
-  notEnoughStorage,
-  notEnoughCpu,
-  portRequestedTwice,
-  portOutOfRange,
-  portHeld,
-  notEnoughPorts,
+  labelsMatch,
+  workerRuns,
+  workerStays,
+  workerIsNotPaused,
+  workerIsOnline,
+  portLedgerIsSound,
+  memorySuffices,
+  storageSuffices,
+  cpuSuffices,
+  portsAreFree,
 ];
 
-export type { PlacementRule } from './rule';
+export type { Objection, PlacementRule, ReasonCode } from './rule';

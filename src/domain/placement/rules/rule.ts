@@ -1,12 +1,23 @@
+import type { CapacityRefusal } from '../../capacity';
+import type { PortRefusal } from '../../ports';
 import type { FleetWorker, PlacementRequest } from '../fleet';
 
-/** One reason for which a worker is not taken. */
-export interface PlacementRule {
-  /** UpperCamelCase and constant: programs, metrics and conditions refer to it. */
-  readonly code: string;
-  /**
-   * What stands in the way, as a predicate of the worker (`is paused`, `needs …`), with the numbers that
-   * the decision was made on; undefined when nothing does.
-   */
-  objection(request: PlacementRequest, worker: FleetWorker): string | undefined;
+/** Why a worker is not taken. Constant: programs, metrics and conditions refer to these. */
+export type ReasonCode =
+  | 'LabelsDoNotMatch'
+  | 'WorkerNotRunning'
+  | 'WorkerLeaving'
+  | 'WorkerPaused'
+  | 'WorkerOffline'
+  | 'PortLedgerDamaged'
+  | CapacityRefusal['code']
+  | PortRefusal['code'];
+
+export interface Objection {
+  readonly code: ReasonCode;
+  /** A predicate of the worker (`is paused`, `needs …`), with the numbers that the decision was made on. */
+  readonly message: string;
 }
+
+/** What one rule has against a worker; undefined when nothing. */
+export type PlacementRule = (request: PlacementRequest, worker: FleetWorker) => Objection | undefined;

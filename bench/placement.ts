@@ -1,0 +1,74 @@
+import { performance } from 'node:perf_hooks';
+import { emptyCapacity } from '../src/domain/capacity';
+import type { FleetWorker, PlacementRequest } from '../src/domain/placement';
+import { place, placeAll } from '../src/domain/placement';
+import { emptyPorts } from '../src/domain/ports';
+
+/** One measured number. */
+export interface Figure {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly note?: string;
+}
+
+const rounds = 11;
+
+/** Planning alone: no store, no queue. Each round plans on a fleet that it sees for the first time. */
+export async function run(): Promise<Figure[]> {
+  return [
+    measured('placement, 100 requests on 100 workers', 100, (requests, fleet) => placeAll(requests, fleet)),
+    measured('placement, 1000 requests on 100 workers', 1000, (requests, fleet) => placeAll(requests, fleet)),
+    measured('placement, 1000 requests refused by 100 workers', 1000, (requests, fleet) =>
+      placeAll(requests.map((request) => ({ ...request, constraints: { labels: { zone: 'none' } } })), fleet),
+    ),
+    measured('placement, 1 request on 100 workers', 1, ([request], fleet) => place(request!, fleet)),
+  ];
+}
+
+function measured(
+  name: string,
+  requestCount: number,
+  plan: (requests: readonly PlacementRequest[], fleet: readonly FleetWorker[]) => unknown,
+): Figure {
+  const requests = Array.from({ length: requestCount }, (_, index) => requestOf(index));
+  const durationsMs = Array.from({ length: rounds }, () => {
+    const fleet = Array.from({ length: 100 }, (_, index) => workerOf(index));
+    const startMs = performance.now();
+    plan(requests, fleet);
+    return performance.now() - startMs;
+  }).sort((one, other) => one - other);
+  const worst = durationsMs.at(-1)!.toFixed(2);
+  return { name, value: durationsMs[Math.floor(rounds / 2)]!, unit: 'ms', note: `median of ${rounds} rounds, worst ${worst} ms` };
+}
+
+function requestOf(index: number): PlacementRequest {
+  return {
+    instanceId: `instance-${index}`,
+    resources: { cpuMillicores: 250, memoryMib: 256 + (index % 4) * 128, storageMib: 1024 },
+    ports: [
+      { name: 'http', protocol: 'tcp' },
+      { name: 'console', protocol: 'tcp' },
+      { name: 'metrics', protocol: 'tcp' },
+    ],
+    constraints: { labels: index % 2 === 0 ? {} : { zone: `zone-${index % 3}` } },
+    priority: index % 3,
+    createdAt: new Date(index * 1000).toISOString(),
+  };
+}
+
+function workerOf(index: number): FleetWorker {
+  return {
+    id: `worker-${String(index).padStart(3, '0')}`,
+    phase: 'RUNNING',
+    intent: 'running',
+    paused: false,
+    labels: { zone: `zone-${index % 3}` },
+    online: true,
+    capacity: emptyCapacity({ cpuMillicores: 4000, memoryMib: 8192, storageMib: 100_000 }),
+    cpuRatio: 4,
+    // As it comes from the store: its bitmap not decoded yet.
+    ports: structuredClone(emptyPorts({ from: 2000, to: 9999 })),
+    hostPorts: [2049, 5432, 8080],
+  };
+}

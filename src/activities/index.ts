@@ -1,0 +1,61 @@
+import { activityInfo, Context } from '@temporalio/activity';
+import type { Answer, LifecycleStep, ObjectReference } from '../domain/answer';
+import { instanceSteps } from '../domain/instance-steps';
+import { workerSteps } from '../domain/worker-steps';
+import type { InstanceLifecycle } from './instance-lifecycle';
+import type { LedgerAudit, LedgerReport } from './ledger-audit';
+import type { RequestRetry, RetryAnswer } from './request-retry';
+import type { StepContext } from './step-context';
+import { heartbeatIntervalMs } from './step-context';
+import type { WorkerLifecycle } from './worker-lifecycle';
+
+/** One activity a step, and `look`; each takes the object it is about and answers what comes next. */
+export type LifecycleActivities = Record<LifecycleStep | 'look', (object: ObjectReference) => Promise<Answer>> & {
+  /** Commits a retry asked for in the Temporal UI; `updateId` is its idempotency key. */
+  requestRetry(object: ObjectReference, updateId: string): Promise<RetryAnswer>;
+};
+
+export interface MaintenanceActivities {
+  auditLedger(): Promise<LedgerReport>;
+}
+
+export interface ActivityDependencies {
+  readonly instances: InstanceLifecycle;
+  readonly workers: WorkerLifecycle;
+  readonly requestRetry: RequestRetry;
+  readonly ledgerAudit: LedgerAudit;
+}
+
+/**
+ * The activities as the Temporal worker registers them. Their names are those of the steps, derived from the step
+ * tables, so that a new row is an activity without anybody remembering to register it.
+ */
+export function createActivities(dependencies: ActivityDependencies): LifecycleActivities & MaintenanceActivities {
+  const { instances, workers, requestRetry, ledgerAudit } = dependencies;
+  const steps = new Set([...Object.keys(instanceSteps), ...Object.keys(workerSteps)] as LifecycleStep[]);
+  const run = (step: LifecycleStep) => async (object: ObjectReference) => {
+    const lifecycle = object.kind === 'Instance' ? instances : workers;
+    return withHeartbeats((context) => lifecycle.run(step, object.id, context));
+  };
+  return {
+    ...(Object.fromEntries([...steps].map((step) => [step, run(step)])) as Record<LifecycleStep, ReturnType<typeof run>>),
+    look: (object) => (object.kind === 'Instance' ? instances : workers).look(object.id),
+    requestRetry: (object, updateId) => requestRetry.request(object, updateId),
+    auditLedger: () => ledgerAudit.run(),
+  };
+}
+
+/** A regular activity heartbeats, so that it hears that it was cancelled, paused, or that its worker is gone. */
+async function withHeartbeats(act: (context: StepContext) => Promise<Answer>): Promise<Answer> {
+  const context = Context.current();
+  const visible = !activityInfo().isLocal;
+  if (!visible) return act({ visible, signal: context.cancellationSignal });
+  let detail = 'started';
+  const timer = setInterval(() => context.heartbeat(detail), heartbeatIntervalMs);
+  try {
+    context.heartbeat(detail);
+    return await act({ visible, signal: context.cancellationSignal, report: (said) => void (detail = said) });
+  } finally {
+    clearInterval(timer);
+  }
+}

@@ -1,0 +1,187 @@
+import type { Answer, LifecycleStep } from '../domain/answer';
+import type { InstanceView } from '../domain/instance';
+import type { InstanceChange, Moment } from '../domain/instance-changes';
+import { acknowledged, begin, complete, crashed, fail, finished, retried } from '../domain/instance-changes';
+import { endedOnHost, nextForInstance } from '../domain/instance-next';
+import type { HostStep, InstanceStep, Settled } from '../domain/instance-steps';
+import { isHostStep, isInFlight, settleHostStep } from '../domain/instance-steps';
+import type { ObservedFailure } from '../domain/plan';
+import { stepTimeoutReason } from '../domain/stuck';
+import type { Committer } from '../stores/etcd/committer';
+import { ObjectNotFoundError } from '../stores/etcd/errors';
+import type { LifecycleCommit } from '../stores/etcd/lifecycle-decisions';
+import { instanceDecision } from '../stores/etcd/lifecycle-decisions';
+import type { CachedObjects, FreshObjects, InstanceEntries } from '../stores/etcd/objects';
+import { answerForInstance, goneAnswer } from './answers';
+import type { Clock } from './clock';
+import type { Placement } from './placement';
+import type { StepContext } from './step-context';
+import { patienceMs } from './step-context';
+import { afterCommit, viewOf } from './views';
+import type { WorkloadFault, Workloads } from './workload';
+
+export interface InstanceLifecycleDependencies {
+  readonly fresh: FreshObjects;
+  readonly cached: CachedObjects;
+  readonly committer: Committer;
+  readonly placement: Placement;
+  readonly workloads: Workloads;
+  readonly clock: Clock;
+}
+
+/**
+ * What an instance's lifecycle may do. Each call reads the instance, asks the one table whether the step is due,
+ * acts, commits outcome and next status together, and answers what comes next. Where anything that it decided on has
+ * changed meanwhile, nothing is written and the answer is decided anew: "look again".
+ */
+export class InstanceLifecycle {
+  constructor(private readonly dependencies: InstanceLifecycleDependencies) {}
+
+  /** What is due now; writes nothing. */
+  async look(id: string): Promise<Answer> {
+    return this.ofExisting(id, async (entries) => this.answer(entries));
+  }
+
+  /** Runs a step, if it is still the one that is due. */
+  async run(step: LifecycleStep, id: string, context: StepContext): Promise<Answer> {
+    return this.ofExisting(id, async (entries) => {
+      const due = nextForInstance(viewOf(entries), this.dependencies.clock.nowMs());
+      if (due.kind !== 'run' || due.step !== step) return this.answer(entries);
+      return this.act(due.step, entries, context);
+    });
+  }
+
+  private act(step: InstanceStep, entries: InstanceEntries, context: StepContext): Promise<Answer> {
+    if (isHostStep(step)) return this.actOnHost(step, entries, context);
+    const view = viewOf(entries);
+    const moment = this.moment();
+    switch (step) {
+      case 'schedule':
+        return this.schedule(entries);
+      case 'finish':
+        return this.commitAndAnswer(entries, finished(view, moment), { step, outcome: 'complete' });
+      case 'retry':
+        return this.commitAndAnswer(entries, retried(view, moment), { step, outcome: 'complete' });
+      case 'acknowledge':
+        return this.commitAndAnswer(entries, acknowledged(view, moment), { step, outcome: 'complete' });
+    }
+  }
+
+  private async schedule(entries: InstanceEntries): Promise<Answer> {
+    const outcome = await this.dependencies.placement.schedule(entries);
+    return outcome.kind === 'committed' ? this.answer(outcome.entries, entries) : this.lookAgain(entries.id);
+  }
+
+  private async actOnHost(step: HostStep, entries: InstanceEntries, context: StepContext): Promise<Answer> {
+    let current = entries;
+    if (!isInFlight(step, entries.status.value)) {
+      const begun = await this.begin(step as Exclude<HostStep, 'undo'>, entries);
+      if (begun === undefined) return this.lookAgain(entries.id);
+      if (!isInFlight(step, begun.status.value)) return this.answer(begun, entries);
+      current = begun;
+    }
+    context.report?.(`waiting for worker ${current.allocation?.value.workerId ?? ''} to confirm ${step}`);
+    const settled = await this.awaitHost(step, current, context);
+    if (settled.outcome.kind === 'pending') return { ...this.answer(current, entries), visible: true };
+    if (settled.outcome.kind === 'overtaken') return this.lookAgain(entries.id);
+    const view = viewOf(settled.entries);
+    const change = settled.outcome.kind === 'done' ? complete(step, view, this.moment()) : fail(step, view, settled.outcome.failure, this.moment());
+    return this.commitAndAnswer(settled.entries, change, { step, outcome: settled.outcome.kind, onObservation: true }, entries);
+  }
+
+  /** Puts the step into status and the plan; undefined when the instance changed meanwhile. */
+  private async begin(step: Exclude<HostStep, 'undo'>, entries: InstanceEntries): Promise<InstanceEntries | undefined> {
+    const view = viewOf(entries);
+    if (step === 'restart' && endedOnHost(view) !== undefined && entries.status.value.operation === undefined) {
+      const verdict = crashed(view, this.moment());
+      if (verdict !== 'restart now') return this.commit(entries, verdict, { step, outcome: 'fail', onObservation: true });
+    }
+    const change = begin(step, view, this.moment());
+    if (change.plan?.wanted !== 'running') return this.commit(entries, change, { step, outcome: 'begin' });
+    const workload = await this.dependencies.workloads.prepare(entries);
+    if ('hash' in workload) return this.commit(entries, change, { step, outcome: 'begin', workloadHash: workload.hash });
+    return this.failBeforeHost(step, entries, change, workload);
+  }
+
+  /** The workload cannot be made: the attempt is on record like any other, but the host never hears of it. */
+  private async failBeforeHost(step: HostStep, entries: InstanceEntries, change: InstanceChange, fault: WorkloadFault): Promise<InstanceEntries | undefined> {
+    const begun = await this.commit(entries, { status: { ...change.status, undo: entries.status.value.undo } }, { step, outcome: 'begin' });
+    if (begun === undefined) return undefined;
+    return this.commit(begun, fail(step, viewOf(begun), fault.failure, this.moment()), { step, outcome: 'fail' });
+  }
+
+  /** Waits for the host's word on the step, or for the step's deadline, or until somebody changed the instance. */
+  private async awaitHost(step: HostStep, current: InstanceEntries, context: StepContext): Promise<{ outcome: Settled | { kind: 'overtaken' }; entries: InstanceEntries }> {
+    const { cached, clock } = this.dependencies;
+    const deadlineAt = current.status.value.operation?.deadlineAt;
+    const probe = () => {
+      const seen = cached.instance(current.id);
+      if (!seen || seen.status.revision < current.status.revision) return undefined;
+      if (seen.status.revision > current.status.revision || seen.spec.revision > current.spec.revision) return { outcome: { kind: 'overtaken' as const }, entries: seen };
+      const outcome = settleHostStep(step, viewOf(seen));
+      return outcome.kind === 'pending' ? undefined : { outcome, entries: seen };
+    };
+    const target = { collection: 'instances', id: current.id };
+    const heard = await cached.cache.waitForObject(target, probe, patienceMs(context, deadlineAt, clock.nowMs()), context.signal);
+    if (heard) return heard;
+    const expired = deadlineAt !== undefined && clock.nowMs() >= Date.parse(deadlineAt) && !context.signal.aborted;
+    return { outcome: expired ? { kind: 'failed', failure: timedOut(step, current) } : { kind: 'pending' }, entries: current };
+  }
+
+  private async commitAndAnswer(
+    entries: InstanceEntries,
+    change: InstanceChange,
+    commit: Omit<LifecycleCommit, 'actor'>,
+    before: InstanceEntries = entries,
+  ): Promise<Answer> {
+    const committed = await this.commit(entries, change, commit);
+    return committed ? this.answer(committed, before) : this.lookAgain(entries.id);
+  }
+
+  /** The instance as it is after the commit; undefined when it has to be looked at again. */
+  private async commit(entries: InstanceEntries, change: InstanceChange, commit: Omit<LifecycleCommit, 'actor'>): Promise<InstanceEntries | undefined> {
+    const decision = instanceDecision(entries, change, { ...commit, actor: 'lifecycle' });
+    const outcome = await this.dependencies.committer.commit(decision);
+    if (outcome.kind === 'refused') throw new LedgerFaultError(entries.id, outcome.refusal.message);
+    if (outcome.kind !== 'done' || outcome.repeated) return undefined;
+    return afterCommit(entries, decision.puts[0]!.value as InstanceView['status'], change, outcome.revision);
+  }
+
+  private async lookAgain(id: string): Promise<Answer> {
+    return this.look(id);
+  }
+
+  private answer(entries: InstanceEntries, before?: InstanceEntries): Answer {
+    return answerForInstance(entries, nextForInstance(viewOf(entries), this.dependencies.clock.nowMs()), before);
+  }
+
+  private moment(): Moment {
+    const { clock } = this.dependencies;
+    return { nowMs: clock.nowMs(), operationId: clock.mintId('op') };
+  }
+
+  /** A run that finds its object gone ends, and writes nothing. */
+  private async ofExisting(id: string, act: (entries: InstanceEntries) => Promise<Answer>): Promise<Answer> {
+    let entries: InstanceEntries;
+    try {
+      entries = await this.dependencies.fresh.instance(id);
+    } catch (error) {
+      if (error instanceof ObjectNotFoundError) return goneAnswer(id);
+      throw error;
+    }
+    return act(entries);
+  }
+}
+
+/** A release that the ledger refuses: something else wrote there. It is retried, shows in the UI, and the ledger audit names it. */
+export class LedgerFaultError extends Error {
+  constructor(instanceId: string, detail: string) {
+    super(`the ledger refuses what instance ${instanceId} gives back: ${detail}`);
+    this.name = 'LedgerFaultError';
+  }
+}
+
+function timedOut(step: HostStep, entries: InstanceEntries): ObservedFailure {
+  const workerId = entries.allocation?.value.workerId;
+  return { class: 'host', reason: stepTimeoutReason, message: `worker ${workerId} did not confirm ${step} in time` };
+}

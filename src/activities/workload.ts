@@ -1,0 +1,49 @@
+import type { DefinitionBody } from '../domain/definition';
+import type { ObservedFailure } from '../domain/plan';
+import type { Workload } from '../domain/workload';
+import { renderWorkload, WorkloadRefused } from '../domain/workload-render';
+import type { CachedObjects, FreshObjects, InstanceEntries } from '../stores/etcd/objects';
+
+/** Immutable documents under the hash of their content. */
+export interface Bodies<T> {
+  put(body: T): Promise<string>;
+  get(hash: string): Promise<T>;
+}
+
+export type WorkloadFault = { readonly failure: ObservedFailure };
+
+export interface WorkloadsDependencies {
+  readonly cached: CachedObjects;
+  readonly fresh: FreshObjects;
+  readonly definitions: Bodies<DefinitionBody>;
+  readonly artifacts: Bodies<string>;
+  readonly workloads: Bodies<Workload>;
+}
+
+/** Makes the document that tells a host what to run, and stores it before any commit names it. */
+export class Workloads {
+  constructor(private readonly dependencies: WorkloadsDependencies) {}
+
+  /** The hash under which the workload is stored, or why it can never be made. */
+  async prepare(entries: InstanceEntries): Promise<{ readonly hash: string } | WorkloadFault> {
+    const { definitions, workloads, cached } = this.dependencies;
+    const allocation = entries.allocation!.value;
+    const body = await definitions.get(entries.spec.value.definition.contentHash);
+    const artifactText = body.artifact && (await this.artifact(entries));
+    const address = cached.worker(allocation.workerId)?.observed?.value.address ?? '127.0.0.1';
+    try {
+      const workload = renderWorkload({ body, ...(artifactText !== undefined && { artifactText }), instanceId: entries.id, ports: allocation.ports, address });
+      return { hash: await workloads.put(workload) };
+    } catch (error) {
+      if (!(error instanceof WorkloadRefused)) throw error;
+      return { failure: { class: 'configuration', reason: 'WorkloadRefused', message: error.message } };
+    }
+  }
+
+  private async artifact(entries: InstanceEntries): Promise<string> {
+    const { cached, fresh, artifacts } = this.dependencies;
+    const { id } = entries.spec.value.definition;
+    const definition = cached.definition(id) ?? (await fresh.definition(id));
+    return artifacts.get(definition.status.value.artifact?.sha256 ?? '');
+  }
+}

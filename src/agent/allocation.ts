@@ -1,0 +1,294 @@
+import type { Logger } from 'pino';
+import { agentCloseMsMax, startingObservedAfterMs } from '../domain/limits';
+import type { PlannedEntry } from '../domain/plan';
+import type { Workload } from '../domain/workload';
+import { instanceDirectory } from '../drivers/runtimes/host-directory';
+import { RuntimeFailure } from '../drivers/runtimes/runtime';
+import type { AgentStore, AllocationRecord, Outcome } from './agent-store';
+import { Attempt, type AttemptHost } from './attempt';
+import { Backoff, sleep } from './cancellation';
+import { removeInstanceFiles } from './instance-files';
+import type { ReportedObservation } from './observations';
+import { observedFailure } from './observed-failure';
+import type { Ownership } from './ownership';
+import type { Workloads } from './workloads';
+
+/** What the allocations of an agent share. */
+export interface AllocationHost extends AttemptHost {
+  readonly store: AgentStore;
+  readonly workloads: Workloads;
+  readonly ownership: Ownership;
+  readonly logger: Logger;
+  report(observation: ReportedObservation): void;
+  /** Nothing is left of an allocation that the plan has no more. */
+  forget(allocation: Allocation): void;
+}
+
+/**
+ * One allocation of this host, and the only code that acts on it. It is level-triggered: whatever happens (a newer
+ * entry, the end of a component, a failed try), it compares what is wanted with what is, and does one thing after
+ * the other until they agree. A newer entry interrupts a start, and nothing else.
+ */
+export class Allocation {
+  private wanted: PlannedEntry | undefined;
+  /** As on disk, or as it would be if the disk were not full. */
+  private record: AllocationRecord | undefined;
+  /** The attempt of which something may run. */
+  private attempt: Attempt | undefined;
+  /** How that attempt ended or failed: its outcome, as soon as nothing of it runs any more. */
+  private ended: Outcome | undefined;
+  private starting: { readonly attempt: number; readonly abort: AbortController } | undefined;
+  /** The highest attempt that was ever wanted stopped, also if a newer entry came before that was acted on. */
+  private stopFloor = -1;
+  private isDue = false;
+  private working: Promise<void> | undefined;
+  private isClosed = false;
+  /** Aborted, and replaced, to end a wait for the next try. */
+  private wakeUp = new AbortController();
+  private lastReport = '';
+
+  constructor(
+    private readonly host: AllocationHost,
+    readonly id: string,
+    readonly instanceId: string,
+  ) {}
+
+  /** Hashes of the workload documents that it may still need. */
+  get workloadHashes(): ReadonlyArray<string | undefined> {
+    return [this.wanted?.workloadHash, this.record?.entry.workloadHash, this.record?.live?.workloadHash];
+  }
+
+  /** Ports on which, if anyone, its own components listen. */
+  get ports(): readonly number[] {
+    return this.attempt ? Object.values(this.attempt.workload.ports) : [];
+  }
+
+  /** Tells what the plan now says of it: its newest entry, or undefined once it has none. */
+  want(entry: PlannedEntry | undefined): void {
+    this.wanted = entry;
+    if (entry && entry.wanted !== 'running') this.stopFloor = Math.max(this.stopFloor, entry.attempt);
+    const { starting } = this;
+    if (starting && (entry?.wanted !== 'running' || entry.attempt > starting.attempt)) starting.abort.abort();
+    this.poke();
+  }
+
+  /** Takes up what a former agent process has left. Resolves once it is known what runs; the rest follows by itself. */
+  async recover(record: AllocationRecord): Promise<void> {
+    this.record = record;
+    this.wanted = record.entry;
+    if (record.outcome?.state !== 'absent') this.host.ownership.claim(this.instanceId, this.id);
+    if (record.live) await this.adopt(record.live);
+    this.poke();
+  }
+
+  /** Stops acting. What runs goes on, and so does a start that is waiting: the next agent takes both up. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    this.starting?.abort.abort();
+    this.wakeUp.abort();
+    const timeout = new AbortController();
+    await Promise.race([this.working, sleep(agentCloseMsMax, timeout.signal)]);
+    timeout.abort();
+  }
+
+  /** Stops what runs, when the agent goes and takes its instances with it. Only after `close`; no plan has asked for it. */
+  async stopInstance(): Promise<void> {
+    await this.attempt?.stop();
+  }
+
+  private poke(): void {
+    this.isDue = true;
+    this.wakeUp.abort();
+    this.wakeUp = new AbortController();
+    this.working ??= this.work();
+  }
+
+  private async work(): Promise<void> {
+    const backoff = new Backoff();
+    while (this.isDue && !this.isClosed) {
+      this.isDue = false;
+      try {
+        await this.reconcile();
+        backoff.reset();
+      } catch (error) {
+        this.host.logger.error({ err: error, allocationId: this.id }, 'could not act on the plan; trying again');
+        if (!this.isDue && !this.isClosed) await sleep(backoff.next(), this.wakeUp.signal);
+        this.isDue = true;
+      }
+    }
+    this.working = undefined;
+  }
+
+  private async reconcile(): Promise<void> {
+    if (!this.wanted) return this.vanish();
+    await this.settle(this.wanted);
+    // From here to the act nothing waits, so that what is acted on is what is wanted now.
+    const entry = this.wanted;
+    if (!entry) return this.vanish();
+    if (entry.wanted !== 'running') return this.halt(entry, entry.wanted);
+    if (entry.attempt > this.floor) return this.start(entry);
+    if (this.attempt && !this.attempt.isReady) return this.bringUp(this.attempt.number, () => Promise.resolve());
+    return this.confirm(entry);
+  }
+
+  /** Ends an attempt that has failed or ended by itself, or that was to stop before the plan wanted it running again. */
+  private async settle(entry: PlannedEntry): Promise<void> {
+    const { attempt } = this;
+    if (attempt?.ending) this.ended ??= { ...attempt.ending, attempt: attempt.number, components: attempt.components };
+    const isBelowStop = attempt && attempt.number <= this.stopFloor && entry.wanted === 'running';
+    if (isBelowStop) this.ended ??= { attempt: attempt.number, state: 'stopped', components: {} };
+    if (!this.ended) return;
+
+    await this.stopAttempt();
+    const outcome: Outcome = { ...this.ended, components: attempt?.components ?? {} };
+    await this.note({ entry: this.record?.entry ?? entry, floor: Math.max(this.floor, outcome.attempt), outcome });
+    this.ended = undefined;
+  }
+
+  /** Starts an attempt that was never started before, once nothing of an older one runs. */
+  private start(entry: PlannedEntry): Promise<void> {
+    return this.bringUp(entry.attempt, async (signal) => {
+      await this.stopAttempt();
+      await this.host.ownership.acquire(this.instanceId, this.id, signal);
+      const workload = await this.host.workloads.fetch(entry, signal);
+      signal.throwIfAborted();
+      const live = { attempt: entry.attempt, workloadHash: entry.workloadHash, isReady: false };
+      await this.save({ entry, floor: entry.attempt, live }, { durable: true });
+      this.attempt = this.attemptOf(entry.attempt, workload);
+      await this.attempt.start(signal);
+    });
+  }
+
+  /** Waits for an attempt to be ready; a newer entry may interrupt it, and then decides what becomes of the attempt. */
+  private async bringUp(attempt: number, begin: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const abort = new AbortController();
+    this.starting = { attempt, abort };
+    const slow = setTimeout(() => this.report(), startingObservedAfterMs);
+    try {
+      await begin(abort.signal);
+      await this.attempt?.becomeReady(abort.signal);
+      await this.noteReady();
+    } catch (error) {
+      if (!abort.signal.aborted) this.fail(attempt, error);
+    } finally {
+      clearTimeout(slow);
+      this.starting = undefined;
+    }
+    if (this.attempt?.isReady && !this.ended) this.report();
+  }
+
+  private fail(attempt: number, error: unknown): void {
+    this.host.logger.warn({ err: error, allocationId: this.id, attempt }, 'attempt failed');
+    this.ended = { attempt, state: 'failed', components: {}, failure: observedFailure(error) };
+    this.poke();
+  }
+
+  /** Nothing is to be started: what is, is told again for the newer entry. */
+  private async confirm(entry: PlannedEntry): Promise<void> {
+    const outcome = this.record?.outcome ?? { attempt: entry.attempt, state: 'stopped', components: {} };
+    await this.note({ entry, floor: this.floor, ...(this.attempt ? { live: this.record?.live } : { outcome }) });
+    this.report();
+  }
+
+  /** Stops what runs; the floor is on disk before, so that a crash half-way does not make a start of it. */
+  private async halt(entry: PlannedEntry, state: 'stopped' | 'absent'): Promise<void> {
+    const { attempt, record } = this;
+    const former = record?.outcome;
+    const isDone = !attempt && former?.state === state && former.attempt === entry.attempt;
+    if (!isDone) await this.note({ entry, floor: this.floor, live: record?.live, outcome: former }, { durable: true });
+    await this.stopAttempt();
+    if (state === 'absent') await this.removeFiles();
+    const components = attempt?.components ?? former?.components ?? {};
+    await this.note({ entry, floor: this.floor, outcome: { attempt: entry.attempt, state, components } });
+    this.report();
+  }
+
+  /** The plan has it no more, so nobody is told. */
+  private async vanish(): Promise<void> {
+    await this.stopAttempt();
+    await this.removeFiles();
+    await this.host.store.removeRecord(this.id);
+    this.record = undefined;
+    this.ended = undefined;
+    if (!this.wanted) this.host.forget(this);
+  }
+
+  private async adopt(live: NonNullable<AllocationRecord['live']>): Promise<void> {
+    const workload = await this.host.workloads.find(live.workloadHash);
+    if (!workload) {
+      for (const runtime of this.host.runtimes.values()) await runtime.reap(this.instanceId);
+      return this.fail(live.attempt, new RuntimeFailure('host', 'ProcessLost', 'its workload document was lost while no agent was running'));
+    }
+    this.attempt = this.attemptOf(live.attempt, workload);
+    const missing = await this.attempt.adopt();
+    this.attempt.isReady = live.isReady;
+    if (missing.length === 0) return;
+    const names = missing.map((name) => `"${name}"`).join(', ');
+    this.fail(live.attempt, new RuntimeFailure('transient', 'ProcessLost', `ended while no agent was running: ${names}`));
+  }
+
+  private attemptOf(number: number, workload: Workload): Attempt {
+    const attempt = new Attempt(this.host, number, workload, this.directory);
+    void attempt.firstExit.then(() => this.poke());
+    return attempt;
+  }
+
+  private async stopAttempt(): Promise<void> {
+    await this.attempt?.stop();
+    this.attempt = undefined;
+  }
+
+  private async removeFiles(): Promise<void> {
+    if (!this.host.ownership.owns(this.instanceId, this.id)) return;
+    await removeInstanceFiles(this.directory);
+    this.host.ownership.release(this.instanceId, this.id);
+  }
+
+  private get directory(): string {
+    return instanceDirectory(this.host.store.directory, this.instanceId);
+  }
+
+  /** No attempt up to this one is started. */
+  private get floor(): number {
+    return Math.max(this.record?.floor ?? -1, this.stopFloor);
+  }
+
+  private async save(record: Omit<AllocationRecord, 'schemaVersion'>, options: { readonly durable: boolean }): Promise<void> {
+    const next: AllocationRecord = { schemaVersion: 1, ...record };
+    await this.host.store.saveRecord(next, options);
+    this.record = next;
+  }
+
+  /** Like `save`, but a full disk does not keep what runs from being stopped, nor its end from being told. */
+  private async note(record: Omit<AllocationRecord, 'schemaVersion'>, options = { durable: false }): Promise<void> {
+    await this.save(record, options).catch((error: unknown) => {
+      this.host.logger.error({ err: error, allocationId: this.id }, 'could not write to disk what became of an allocation');
+      this.record = { schemaVersion: 1, ...record };
+    });
+  }
+
+  /** A probe that fails after the agent's restart says nothing about a component that was ready before. */
+  private async noteReady(): Promise<void> {
+    const { record } = this;
+    const isProbed = this.attempt?.workload.components.some((component) => component.readiness);
+    if (isProbed && record?.live) await this.note({ ...record, live: { ...record.live, isReady: true } });
+  }
+
+  private report(): void {
+    const { wanted, starting, attempt, record } = this;
+    if (!wanted) return;
+    const components = attempt && (!starting || starting.attempt === attempt.number) ? attempt.components : {};
+    const seen = starting
+      ? { attempt: starting.attempt, state: 'starting' as const, components }
+      : attempt
+        ? { attempt: attempt.number, state: 'running' as const, components }
+        : record?.outcome;
+    if (!seen) return;
+
+    const observation = { ...seen, allocationId: this.id, instanceId: this.instanceId, planRevision: wanted.revision };
+    const text = JSON.stringify(observation);
+    if (text === this.lastReport) return;
+    this.lastReport = text;
+    this.host.report({ ...observation, observedAt: new Date().toISOString() });
+  }
+}

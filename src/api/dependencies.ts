@@ -1,0 +1,54 @@
+import type { Logger } from 'pino';
+import type { DefinitionBody } from '../domain/definition';
+import type { CloudEvent } from '../domain/events';
+import type { Workload } from '../domain/workload';
+import type { EtcdClient } from '../stores/etcd/client';
+import type { Committer } from '../stores/etcd/committer';
+import type { Leases } from '../stores/etcd/lease';
+import type { CachedObjects, FreshObjects } from '../stores/etcd/objects';
+import type { WatchCache } from '../stores/etcd/watch-cache';
+
+/** Immutable documents under the hash of their content. */
+export interface Bodies<T> {
+  /** Stores a document that may be there already; answers its hash. */
+  put(body: T): Promise<string>;
+  /** Rejects when there is none. */
+  get(hash: string): Promise<T>;
+}
+
+/** The permanent record, as far as the API reads it. */
+export interface AuditTrail {
+  /** Events of one object with a higher sequence, ascending, at most `limit`. */
+  ofSubject(subject: string, page: { readonly afterSequence: number; readonly limit: number }): Promise<readonly CloudEvent[]>;
+}
+
+export interface DependencyHealth {
+  readonly name: 'etcd' | 'mongodb' | 'temporal';
+  /** Rejects when the dependency cannot be used. */
+  check(): Promise<void>;
+}
+
+/** Everything that the API needs and does not make itself. */
+export interface ApiDependencies {
+  readonly etcd: EtcdClient;
+  /** Quota of etcd's store; new work is refused when most of it is used. */
+  readonly etcdQuotaBytes: number;
+  readonly committer: Committer;
+  readonly fresh: FreshObjects;
+  readonly cached: CachedObjects;
+  readonly cache: WatchCache;
+  readonly leases: Leases;
+  readonly definitionBodies: Bodies<DefinitionBody>;
+  readonly artifactBodies: Bodies<string>;
+  readonly workloads: Pick<Bodies<Workload>, 'get'>;
+  readonly auditEvents: AuditTrail;
+  /** Has a lifecycle look. Never awaited, cannot fail; one that gets lost is the repairer's. */
+  readonly nudge: (kind: 'Instance' | 'Worker', id: string) => void;
+  /** Where `file:` URIs of artifacts point. */
+  readonly artifactsDirectory: string;
+  readonly dependenciesHealth: readonly DependencyHealth[];
+  readonly log: Logger;
+}
+
+/** Injection token of `ApiDependencies`. */
+export const apiDependencies = Symbol('ApiDependencies');

@@ -1,0 +1,90 @@
+import type { ExecutionContext } from '@nestjs/common';
+import { createParamDecorator } from '@nestjs/common';
+import type { NextFunction, Request, Response } from 'express';
+import type { Cause } from '../../domain/events';
+import { idempotencyKeyCharactersMax, requestIdCharactersMax } from '../../domain/limits';
+import { problemAt } from '../../domain/problem';
+import { mintId } from './ids';
+import { ApiProblem } from './problem';
+
+/** What a request brings beside its parameters and its body. */
+export interface RequestContext {
+  readonly requestId: string;
+  /** Who asks. Everybody is `local` until there is authentication. */
+  readonly principal: string;
+  /** Method and route template, such as `POST /api/v1/instances/:id/stop`. */
+  readonly route: string;
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly idempotency: { readonly key: string; /** By the client; else made here. */ readonly given: boolean };
+  readonly ifMatch: string | undefined;
+  /** Aborted when the client is no longer there to hear the answer. */
+  readonly gone: AbortSignal;
+}
+
+interface Known {
+  readonly requestId: string;
+  readonly idempotency: RequestContext['idempotency'];
+}
+
+const contexts = new WeakMap<Request, Known>();
+
+/** Express middleware that comes first: gives the request its ids and says them in every answer, errors included. */
+export function requestContext(request: Request, response: Response, next: NextFunction): void {
+  const given = request.get('X-Request-Id');
+  const requestId = given !== undefined && isPrintable(given, requestIdCharactersMax) ? given : mintId('request');
+  const mutates = request.method === 'POST' || request.method === 'DELETE';
+  const ownKey = request.get('Idempotency-Key');
+  const usable = ownKey !== undefined && isPrintable(ownKey, idempotencyKeyCharactersMax);
+  const idempotency = { key: usable ? ownKey : mintId('key'), given: usable };
+  contexts.set(request, { requestId, idempotency });
+  response.set({ 'X-Request-Id': requestId, 'Cache-Control': 'no-store' });
+  // The ETag is the spec's: a 304 made from it would hide a change of status.
+  delete request.headers['if-none-match'];
+  if (mutates && request.path.startsWith('/api/v1/')) response.set('Idempotency-Key', idempotency.key);
+  next(ownKey === undefined || usable ? undefined : unusableKey());
+}
+
+export function contextOf(request: Request): Known {
+  return contexts.get(request) ?? { requestId: 'unknown', idempotency: { key: '', given: false } };
+}
+
+/** Parameter decorator: the `RequestContext`. */
+export const Context = createParamDecorator((_data: unknown, execution: ExecutionContext): RequestContext => {
+  const request = execution.switchToHttp().getRequest<Request>();
+  const response = execution.switchToHttp().getResponse<Response>();
+  const route = (request.route as { path: string }).path;
+  return {
+    ...contextOf(request),
+    principal: 'local',
+    route: `${request.method} ${route}`,
+    parameters: request.params as Record<string, string>,
+    ifMatch: request.get('If-Match'),
+    gone: goneSignal(response),
+  };
+});
+
+/** The cause that a request's decisions carry. */
+export function causeOf(context: RequestContext): Cause {
+  return {
+    actor: `user:${context.principal}`,
+    requestId: context.requestId,
+    idempotencyKey: context.idempotency.key,
+    correlationId: context.requestId,
+  };
+}
+
+function goneSignal(response: Response): AbortSignal {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  return gone.signal;
+}
+
+function isPrintable(text: string, charactersMax: number): boolean {
+  return text.length <= charactersMax && /^[\x21-\x7e]+$/.test(text);
+}
+
+function unusableKey(): ApiProblem {
+  const expected = `1 to ${idempotencyKeyCharactersMax} printable ASCII characters without spaces`;
+  const problem = problemAt(['Idempotency-Key'], expected, 'something else');
+  return new ApiProblem('invalid_request', problem.message, { errors: [problem] });
+}

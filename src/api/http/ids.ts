@@ -1,0 +1,12 @@
+import { randomBytes } from 'node:crypto';
+
+/** Nine digits of base 36 hold milliseconds until the year 5188, so that ids sort by time as text. */
+const timeDigits = 9;
+
+/**
+ * Mints an id such as `i-mf3k2l9x04f9…`: never derived from input, never used twice, and sorting by the time of its
+ * minting, so that lists in order of id are lists in order of age.
+ */
+export function mintId(prefix: 'i' | 'w' | 'd' | 't' | 'command' | 'request' | 'key', nowMs = Date.now()): string {
+  return `${prefix}-${nowMs.toString(36).padStart(timeDigits, '0')}${randomBytes(8).toString('hex')}`;
+}

@@ -1,0 +1,40 @@
+import type { ArgumentsHost, ExceptionFilter } from '@nestjs/common';
+import { Catch } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import type { Logger } from 'pino';
+import { contextOf } from './context';
+import { ApiProblem, problemDocument } from './problem';
+import { problemOf } from './problem-of';
+
+/** Answers every error as a problem document; causes and stacks go to the log and nowhere else. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  constructor(
+    private readonly log: Logger,
+    /** The methods that a path has, if it has any. */
+    private readonly methodsOf: (path: string) => readonly string[],
+  ) {}
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<Request>();
+    const response = host.switchToHttp().getResponse<Response>();
+    const { requestId } = contextOf(request);
+    const problem = this.asMethodProblem(problemOf(error), request);
+    if (problem.status >= 500) this.log.error({ requestId, code: problem.code, err: problem.options.cause ?? problem }, problem.message);
+    if (response.headersSent) {
+      response.destroy(); // Half an answer was sent: a cut connection is the only honest end.
+      return;
+    }
+    response.set({ ...problem.options.headers });
+    response.status(problem.status).type('application/problem+json');
+    response.send(JSON.stringify(problemDocument(problem, requestId)));
+  }
+
+  private asMethodProblem(problem: ApiProblem, request: Request): ApiProblem {
+    if (problem.code !== 'not_found') return problem;
+    const allowed = this.methodsOf(request.path);
+    if (allowed.length === 0 || allowed.includes(request.method)) return problem;
+    const detail = `${request.path} knows ${allowed.join(', ')}`;
+    return new ApiProblem('method_not_allowed', detail, { headers: { Allow: allowed.join(', ') } });
+  }
+}

@@ -1,0 +1,77 @@
+import { HttpException } from '@nestjs/common';
+import { requestBodyBytesMax } from '../../domain/limits';
+import { CommitUncertainError, ObjectNotFoundError } from '../../stores/etcd/errors';
+import { isEtcdFailure } from '../../stores/etcd/failures';
+import { ArtifactError } from '../artifacts/artifact-error';
+import { InvalidDocument } from '../documents/invalid-document';
+import type { ProblemCode } from './problem';
+import { ApiProblem, problemKinds } from './problem';
+
+/** What any error means to the outside. What is not known here is a fault of ours, of which nothing is told. */
+export function problemOf(error: unknown): ApiProblem {
+  if (error instanceof ApiProblem) return error;
+  if (error instanceof InvalidDocument) return ofInvalidDocument(error);
+  if (error instanceof ArtifactError) return ofArtifact(error);
+  if (error instanceof ObjectNotFoundError) return ofMissing(error);
+  if (error instanceof CommitUncertainError) {
+    const detail = 'etcd did not answer whether this was written; repeat the request with the same Idempotency-Key';
+    return new ApiProblem('commit_uncertain', detail, { cause: error, members: { dependency: 'etcd' } });
+  }
+  if (isEtcdFailure(error)) return unavailable('etcd', error);
+  if (isMongoFailure(error)) return unavailable('mongodb', error);
+  return ofBodyParser(error) ?? ofHttpException(error) ?? new ApiProblem('internal_error', 'something went wrong; the log has it under this request id', { cause: error });
+}
+
+export function unavailable(dependency: string, cause: unknown): ApiProblem {
+  return new ApiProblem('dependency_unavailable', `${dependency} cannot be reached`, { cause, members: { dependency } });
+}
+
+function ofInvalidDocument(error: InvalidDocument): ApiProblem {
+  return new ApiProblem('invalid_document', summary(error.problems.map(({ message }) => message)), { cause: error, errors: error.problems });
+}
+
+function ofArtifact(error: ArtifactError): ApiProblem {
+  const path = error.code === 'artifact_hash_mismatch' ? 'artifact.sha256' : 'artifact.uri';
+  const inside = error.cause instanceof InvalidDocument ? error.cause.problems : undefined;
+  const errors = inside ?? [{ path, expected: 'an artifact that can be used', message: error.message }];
+  return new ApiProblem(error.code, error.message, { cause: error, errors });
+}
+
+function ofMissing(error: ObjectNotFoundError): ApiProblem {
+  const code = `${error.kind}_not_found`;
+  return new ApiProblem(code in problemKinds ? (code as ProblemCode) : 'not_found', error.message, { cause: error });
+}
+
+/** The driver's own errors all carry this prefix in their name. */
+function isMongoFailure(error: unknown): boolean {
+  return error instanceof Error && error.name.startsWith('Mongo');
+}
+
+/** The body parser says by `type` what went wrong before any of our code was asked. */
+function ofBodyParser(error: unknown): ApiProblem | undefined {
+  if (!(error instanceof Error) || !('type' in error)) return undefined;
+  switch (error.type) {
+    case 'entity.too.large':
+      return new ApiProblem('body_too_large', `at most ${requestBodyBytesMax} bytes are read`, { cause: error });
+    case 'entity.parse.failed':
+      return new ApiProblem('malformed_body', `the body is not valid JSON: ${error.message}`, { cause: error });
+    case 'charset.unsupported':
+    case 'encoding.unsupported':
+      return new ApiProblem('unsupported_media_type', error.message, { cause: error });
+    default:
+      return new ApiProblem('malformed_body', 'the body could not be read', { cause: error });
+  }
+}
+
+function ofHttpException(error: unknown): ApiProblem | undefined {
+  if (!(error instanceof HttpException)) return undefined;
+  const status = error.getStatus();
+  if (status >= 500) return undefined;
+  const code = (Object.keys(problemKinds) as ProblemCode[]).find((known) => problemKinds[known].status === status);
+  return new ApiProblem(status === 404 ? 'not_found' : (code ?? 'invalid_request'), error.message, { cause: error });
+}
+
+function summary(messages: readonly string[]): string {
+  const [first = 'it is not valid', ...others] = messages;
+  return others.length === 0 ? first : `${first} (and ${others.length} more)`;
+}

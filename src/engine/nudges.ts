@@ -1,0 +1,80 @@
+import type { Client } from '@temporalio/client';
+import type { TypedSearchAttributes } from '@temporalio/common';
+import type { LifecycleKind, ObjectReference } from '../domain/answer';
+import { nudgeQueueMax, nudgesInFlightMax } from '../domain/limits';
+import { lifecycleTypes, nudgeSignal } from '../workflows/messages';
+
+/** A lifecycle's workflow id. */
+export function lifecycleId(object: ObjectReference): string {
+  return `${lifecycleTypes[object.kind]}/${object.id}`;
+}
+
+export interface NudgesOptions {
+  readonly client: Client;
+  readonly taskQueue: string;
+  /** Search attributes of a lifecycle that is started by the nudge; undefined for an object that is not known. */
+  readonly attributesOf: (object: ObjectReference) => TypedSearchAttributes | undefined;
+  readonly onProblem: (problem: string, cause: unknown) => void;
+}
+
+/**
+ * Tells lifecycles to look, starting those that do not run. Nobody waits for a nudge: they leave through a bounded
+ * queue, merged by object, and one that is lost or refused is the repairer's to make good.
+ */
+export class Nudges {
+  private readonly waiting = new Map<string, ObjectReference>();
+  private inFlight = 0;
+  private idle: Array<() => void> = [];
+
+  constructor(private readonly options: NudgesOptions) {}
+
+  /** Asks an object's lifecycle to look. Never fails, never blocks. */
+  nudge(kind: LifecycleKind, id: string): void {
+    const object = { kind, id };
+    const workflowId = lifecycleId(object);
+    if (this.waiting.size >= nudgeQueueMax && !this.waiting.has(workflowId)) {
+      this.options.onProblem(`the nudge queue is full, ${workflowId} is left to the repairer`, undefined);
+      return;
+    }
+    this.waiting.set(workflowId, object);
+    this.pump();
+  }
+
+  /** Resolves when nothing waits and nothing is in flight. */
+  settled(): Promise<void> {
+    if (this.inFlight === 0 && this.waiting.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.idle.push(resolve));
+  }
+
+  private pump(): void {
+    for (const [workflowId, object] of this.waiting) {
+      if (this.inFlight >= nudgesInFlightMax) return;
+      this.waiting.delete(workflowId);
+      this.inFlight += 1;
+      void this.send(workflowId, object).finally(() => {
+        this.inFlight -= 1;
+        this.pump();
+        if (this.inFlight === 0 && this.waiting.size === 0) this.idle.splice(0).forEach((resolve) => resolve());
+      });
+    }
+  }
+
+  private async send(workflowId: string, object: ObjectReference): Promise<void> {
+    const { client, taskQueue, attributesOf, onProblem } = this.options;
+    const attributes = attributesOf(object);
+    try {
+      await client.workflow.signalWithStart(lifecycleTypes[object.kind], {
+        workflowId,
+        taskQueue,
+        args: [object.id],
+        signal: nudgeSignal,
+        signalArgs: [],
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        ...(attributes && { typedSearchAttributes: attributes }),
+      });
+    } catch (cause) {
+      onProblem(`nudging ${workflowId} failed, it is left to the repairer`, cause);
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RecordedEvent } from '../domain/events';
+import { projectorBatchMax } from '../domain/limits';
+import type { EtcdClient, KeyedEntry } from '../stores/etcd/client';
+import type { OutboxValue } from '../stores/etcd/commit';
+import type { Committer } from '../stores/etcd/committer';
+import { keys } from '../stores/etcd/keys';
+import type { Term } from '../stores/etcd/leadership';
+import type { WatchCache } from '../stores/etcd/watch-cache';
+import { untilChange } from './until-change';
+
+/** The permanent record. Inserting an event again is fine, if it is the same event. */
+export interface EventRecord {
+  insert(events: readonly RecordedEvent[]): Promise<void>;
+}
+
+export interface ProjectorDependencies {
+  readonly client: EtcdClient;
+  readonly cache: WatchCache;
+  readonly committer: Committer;
+  readonly record: EventRecord;
+  readonly onProblem: (problem: string, cause: unknown) => void;
+}
+
+const resyncIntervalMs = 5_000;
+const retryDelayMs = 1_000;
+/** Events gather for this long, so that a busy outbox is drained in few, full batches. */
+const gatherMs = 50;
+
+/**
+ * Moves events from the outbox into the record: inserts them, then deletes exactly the keys it inserted.
+ * Trimming is the checkpoint: what is still in the outbox has not been recorded for certain.
+ */
+export async function leadProjection(dependencies: ProjectorDependencies, term: Term): Promise<void> {
+  const { cache, onProblem } = dependencies;
+  while (!term.signal.aborted) {
+    try {
+      if ((await projectBatch(dependencies, term)) === projectorBatchMax) continue;
+    } catch (cause) {
+      onProblem('projecting events failed, they stay in the outbox', cause);
+      await pause(retryDelayMs, term.signal);
+    }
+    await untilChange(cache, (key) => key.startsWith(keys.outboxPrefix), resyncIntervalMs, term.signal);
+    await pause(gatherMs, term.signal);
+  }
+}
+
+/** Records the oldest outbox entries; answers how many there were. */
+async function projectBatch({ client, committer, record }: ProjectorDependencies, term: Term): Promise<number> {
+  const { entries } = await client.list(keys.outboxPrefix, projectorBatchMax);
+  if (entries.length === 0) return 0;
+  await record.insert(entries.flatMap(eventsOf));
+  const last = entries[entries.length - 1]!;
+  // Half of the bound on operations, since every delete of the batch is in one transaction.
+  for (let from = 0; from < entries.length; from += projectorBatchMax / 2) {
+    const batch = entries.slice(from, from + projectorBatchMax / 2);
+    const outcome = await committer.commit({ id: `trim/${last.revision}/${from}`, compares: [term.fence], puts: [], deletes: batch.map((entry) => entry.key), events: [] });
+    if (outcome.kind !== 'done') throw new Error('this projector is no longer the leader');
+  }
+  return entries.length;
+}
+
+/** The events of one outbox entry, each with its place in the one order. */
+export function eventsOf(entry: KeyedEntry): RecordedEvent[] {
+  const { epoch, firstIndex, events } = entry.value as OutboxValue;
+  return events.map((event, position) => ({ ...event, epoch, revision: String(entry.revision), index: firstIndex + position }));
+}
+
+async function pause(durationMs: number, signal: AbortSignal): Promise<void> {
+  await sleep(durationMs, undefined, { signal }).catch(() => undefined);
+}

@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { viewOf, workerViewOf } from '../activities/views';
+import type { LifecycleKind } from '../domain/answer';
+import { repairAfterMs, repairsPerSecondMax } from '../domain/limits';
+import { instanceNeedsLifecycle, workerNeedsLifecycle } from '../domain/needs-lifecycle';
+import type { CachedObjects } from '../stores/etcd/objects';
+import { resourceVersion } from '../stores/etcd/objects';
+import type { Term } from '../stores/etcd/leadership';
+
+export interface RepairerDependencies {
+  readonly cached: CachedObjects;
+  readonly nudge: (kind: LifecycleKind, id: string) => void;
+  /** Whether the engine still knows us; false once after its database was lost. */
+  readonly engineRemembers: () => Promise<boolean>;
+  readonly onProblem: (problem: string, cause: unknown) => void;
+}
+
+const roundIntervalMs = 1_000;
+const engineCheckEveryRounds = 10;
+
+interface Candidate {
+  readonly kind: LifecycleKind;
+  readonly id: string;
+  readonly version: number;
+  readonly due: boolean;
+  readonly alive: boolean;
+}
+
+/**
+ * Nudges what has been due for a while without anybody attending to it, at a bounded rate. It is what makes a lost
+ * nudge cost seconds. If the engine has lost its memory, everything alive is due.
+ */
+export async function leadRepair(dependencies: RepairerDependencies, term: Term): Promise<void> {
+  const dueSince = new Map<string, { version: number; sinceMs: number }>();
+  for (let round = 0; !term.signal.aborted; round++) {
+    const everythingIsDue = round % engineCheckEveryRounds === 0 && !(await remembers(dependencies));
+    const candidates = everyObject(dependencies.cached, Date.now());
+    const chosen = everythingIsDue ? candidates.filter(({ alive }) => alive) : unattended(candidates, dueSince, Date.now());
+    for (const batch of inBatches(chosen, repairsPerSecondMax)) {
+      for (const { kind, id } of batch) dependencies.nudge(kind, id);
+      await pause(roundIntervalMs, term.signal);
+      if (term.signal.aborted) return;
+    }
+    if (chosen.length === 0) await pause(roundIntervalMs, term.signal);
+  }
+}
+
+function unattended(candidates: readonly Candidate[], dueSince: Map<string, { version: number; sinceMs: number }>, nowMs: number): Candidate[] {
+  const seen = new Set<string>();
+  const chosen = candidates.filter(({ kind, id, version, due }) => {
+    if (!due) return false;
+    const name = `${kind}/${id}`;
+    seen.add(name);
+    const known = dueSince.get(name);
+    if (known?.version !== version) {
+      dueSince.set(name, { version, sinceMs: nowMs });
+      return false;
+    }
+    if (nowMs - known.sinceMs < repairAfterMs) return false;
+    dueSince.set(name, { version, sinceMs: nowMs });
+    return true;
+  });
+  for (const name of dueSince.keys()) if (!seen.has(name)) dueSince.delete(name);
+  return chosen;
+}
+
+function everyObject(cached: CachedObjects, nowMs: number): Candidate[] {
+  return [
+    ...cached.instances().map((entries) => ({
+      kind: 'Instance' as const,
+      id: entries.id,
+      version: resourceVersion(entries.spec, entries.status, entries.observed),
+      due: instanceNeedsLifecycle(viewOf(entries), nowMs),
+      alive: entries.status.value.phase !== 'TERMINATED',
+    })),
+    ...cached.workers().map((entries) => ({
+      kind: 'Worker' as const,
+      id: entries.id,
+      version: resourceVersion(entries.spec, entries.status, entries.lease),
+      due: workerNeedsLifecycle(workerViewOf(entries), nowMs),
+      alive: entries.status.value.phase !== 'TERMINATED',
+    })),
+  ];
+}
+
+async function remembers({ engineRemembers, onProblem }: RepairerDependencies): Promise<boolean> {
+  try {
+    return await engineRemembers();
+  } catch (cause) {
+    onProblem('the engine does not answer', cause);
+    return true;
+  }
+}
+
+function inBatches<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
+}
+
+async function pause(durationMs: number, signal: AbortSignal): Promise<void> {
+  await sleep(durationMs, undefined, { signal }).catch(() => undefined);
+}

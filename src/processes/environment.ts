@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs';
+
+/** What is wrong with the environment, all of it at once, and what to set. */
+export class EnvironmentError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(`the environment is not right:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.name = 'EnvironmentError';
+  }
+}
+
+/** The servers that Berth works with, and how it shows itself. */
+export interface Settings {
+  readonly etcdEndpoints: readonly string[];
+  /** Begins and ends with `/`. */
+  readonly etcdPrefix: string;
+  readonly etcdQuotaBytes: number;
+  readonly mongodbUri: string;
+  readonly mongodbDatabase: string;
+  readonly temporalAddress: string;
+  readonly temporalNamespace: string;
+  readonly temporalTaskQueue: string;
+  readonly apiHost: string;
+  readonly apiPort: number;
+  /** How agents and the local provider reach the API. */
+  readonly apiUrl: string;
+  readonly artifactsDirectory: string;
+  /** Where the local provider keeps its workers; undefined: there is no local provider. */
+  readonly localWorkersDirectory: string | undefined;
+  readonly logLevel: string;
+}
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+/** Reads and checks the environment variables. Throws EnvironmentError naming every variable that is not right. */
+export function readSettings(environment: NodeJS.ProcessEnv): Settings {
+  const problems: string[] = [];
+  const text = (name: string, fallback?: string): string => {
+    const value = environment[name]?.trim() || fallback;
+    if (value === undefined) problems.push(`${name} is not set`);
+    return value ?? '';
+  };
+  const checked = (name: string, fallback: string | undefined, isRight: (value: string) => boolean, expected: string): string => {
+    const value = text(name, fallback);
+    if (value !== '' && !isRight(value)) problems.push(`${name} is ${JSON.stringify(value)}, expected ${expected}`);
+    return value;
+  };
+  const integer = (name: string, fallback: number, from: number, to: number): number =>
+    Number(checked(name, String(fallback), (value) => /^\d+$/.test(value) && Number(value) >= from && Number(value) <= to, `a whole number from ${from} to ${to}`));
+
+  const apiHost = text('BERTH_API_HOST', '127.0.0.1');
+  const apiPort = integer('BERTH_API_PORT', 8080, 0, 65_535);
+  const settings: Settings = {
+    etcdEndpoints: checked('BERTH_ETCD_ENDPOINTS', undefined, (value) => value.split(',').every((part) => isUrl(part, ['http:', 'https:'])), 'http(s) URLs, separated by commas').split(','),
+    etcdPrefix: `${checked('BERTH_ETCD_PREFIX', '/ccm', (value) => /^\/[\w./-]*\w$/.test(value), 'a path such as /ccm')}/`,
+    etcdQuotaBytes: integer('BERTH_ETCD_QUOTA_BYTES', 2 * 1024 ** 3, 1024 ** 2, 2 ** 40),
+    mongodbUri: checked('BERTH_MONGODB_URI', undefined, (value) => isUrl(value, ['mongodb:', 'mongodb+srv:']), 'a mongodb:// URI'),
+    mongodbDatabase: checked('BERTH_MONGODB_DATABASE', 'berth', (value) => /^[\w-]{1,38}$/.test(value), 'a database name of up to 38 letters, digits, - and _'),
+    temporalAddress: checked('BERTH_TEMPORAL_ADDRESS', undefined, (value) => /^[^/\s]+:\d+$/.test(value), 'host:port'),
+    temporalNamespace: text('BERTH_TEMPORAL_NAMESPACE', 'default'),
+    temporalTaskQueue: text('BERTH_TEMPORAL_TASK_QUEUE', 'berth'),
+    apiHost,
+    apiPort,
+    apiUrl: checked('BERTH_API_URL', `http://${apiHost}:${apiPort}`, (value) => isUrl(value, ['http:', 'https:']), 'an http(s) URL'),
+    artifactsDirectory: text('BERTH_ARTIFACTS_DIR', 'artifacts'),
+    localWorkersDirectory: environment['BERTH_LOCAL_WORKERS_DIR']?.trim() || undefined,
+    logLevel: checked('BERTH_LOG_LEVEL', 'info', (value) => logLevels.includes(value), `one of ${logLevels.join(', ')}`),
+  };
+  if (problems.length > 0) throw new EnvironmentError(problems);
+  return settings;
+}
+
+function isUrl(value: string, protocols: readonly string[]): boolean {
+  return URL.canParse(value) && protocols.includes(new URL(value).protocol);
+}
+
+/** The version in package.json, which is two directories above the compiled file. */
+export function berthVersion(): string {
+  const text = readFileSync(`${__dirname}/../../package.json`, 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

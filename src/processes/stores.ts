@@ -1,0 +1,39 @@
+import type { Logger } from 'pino';
+import { EtcdClient } from '../stores/etcd/client';
+import { Committer } from '../stores/etcd/committer';
+import { openEpoch } from '../stores/etcd/epoch';
+import { Leases } from '../stores/etcd/lease';
+import { CachedObjects, FreshObjects } from '../stores/etcd/objects';
+import { WatchCache } from '../stores/etcd/watch-cache';
+import type { Settings } from './environment';
+
+/** The live state, as every process of the control plane uses it. */
+export interface LiveStores {
+  readonly client: EtcdClient;
+  readonly cache: WatchCache;
+  readonly cached: CachedObjects;
+  readonly fresh: FreshObjects;
+  readonly committer: Committer;
+  readonly leases: Leases;
+  close(): void;
+}
+
+/** Connects to etcd, opens its epoch, and resolves when the watch cache holds everything. */
+export async function openLiveStores(settings: Pick<Settings, 'etcdEndpoints' | 'etcdPrefix'>, log: Logger): Promise<LiveStores> {
+  const client = new EtcdClient({ endpoints: settings.etcdEndpoints, prefix: settings.etcdPrefix });
+  const epoch = await openEpoch(client);
+  const cache = new WatchCache(client, (problem, cause) => log.warn({ err: cause }, problem));
+  await cache.start();
+  return {
+    client,
+    cache,
+    cached: new CachedObjects(cache),
+    fresh: new FreshObjects(client),
+    committer: new Committer(client, () => epoch),
+    leases: new Leases(client),
+    close: () => {
+      cache.stop();
+      client.close();
+    },
+  };
+}

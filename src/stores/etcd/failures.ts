@@ -1,0 +1,6 @@
+/** Whether etcd could not be reached, did not answer in time, or refused to serve: nothing that a caller did wrong. */
+export function isEtcdFailure(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  // etcd3 makes a class of each gRPC status and gives them no name of their own.
+  return /^(GRPC|Etcd|ClientClosed)\w*Error$/.test(error.constructor.name);
+}

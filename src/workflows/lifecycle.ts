@@ -1,0 +1,157 @@
+import {
+  allHandlersFinished,
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  continueAsNew,
+  currentUpdateInfo,
+  isCancellation,
+  proxyActivities,
+  proxyLocalActivities,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { ActivityOptions, LocalActivityOptions } from '@temporalio/workflow';
+import type { LifecycleActivities } from '../activities';
+import type { Answer, ObjectReference } from '../domain/answer';
+import { nudgesPerRunMax } from '../domain/limits';
+import { nudgeSignal, retryUpdate, searchAttributes } from './messages';
+
+type Run = Extract<Answer['next'], { kind: 'run' }>;
+
+/** The fast path: runs inside the workflow task. What the stores refuse for now is tried again until they are back. */
+const localOptions: LocalActivityOptions = {
+  startToCloseTimeout: '15s',
+  retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '10s' },
+  localRetryThreshold: '5s',
+};
+
+/** The slow path: seen, paused, reset and retried by operators. */
+const visibleOptions: ActivityOptions = {
+  startToCloseTimeout: '30m',
+  heartbeatTimeout: '20s',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
+  // A step that is overtaken by another one is not waited for: its commit would be refused anyway.
+  cancellationType: 'TRY_CANCEL',
+};
+
+const local = proxyLocalActivities<LifecycleActivities>(localOptions);
+const visible = proxyActivities<LifecycleActivities>(visibleOptions);
+
+/**
+ * One run of one object's lifecycle: it does what activities answer, and decides nothing. Everything that matters is
+ * in etcd, so a run may be terminated at any wait and nudged anew.
+ */
+export async function followLifecycle(object: ObjectReference): Promise<void> {
+  let nudges = 0;
+  let published: Published | undefined;
+  setHandler(nudgeSignal, () => void (nudges += 1));
+  setHandler(retryUpdate, () => requestRetry(object));
+
+  let seen = nudges;
+  let answer = await look(object);
+  for (;;) {
+    switch (answer.next.kind) {
+      case 'run':
+        published = publish(answer, published);
+        answer = answer.visible ? await runVisibly(answer.next) : await runLocally(answer.next);
+        break;
+      case 'wait':
+        published = publish(answer, published, 'with search attributes');
+        await waitForNudge(answer.next.untilMs);
+        if (nudges >= nudgesPerRunMax || workflowInfo().continueAsNewSuggested) {
+          await condition(allHandlersFinished);
+          // The new run looks first of all, so no nudge that this one heard is lost.
+          await continueAsNew<(id: string) => Promise<void>>(object.id);
+        }
+        seen = nudges;
+        answer = await look(object);
+        break;
+      case 'close':
+        published = publish(answer, published, 'with search attributes');
+        await condition(allHandlersFinished);
+        if (nudges === seen) return;
+        seen = nudges;
+        answer = await look(object);
+    }
+  }
+
+  async function waitForNudge(untilMs: number | undefined): Promise<void> {
+    const nudged = () => nudges !== seen;
+    if (untilMs === undefined) return condition(nudged);
+    await condition(nudged, Math.max(1, untilMs - Date.now()), { summary: 'until the next date in status' });
+  }
+
+  async function runLocally(next: Run): Promise<Answer> {
+    return local[next.step].executeWithOptions({ ...localOptions, summary: summaryOf(next) }, [object]);
+  }
+
+  /** While the effect is in flight nudges are heard: if they ask for another step, this one is left. */
+  async function runVisibly(next: Run): Promise<Answer> {
+    const scope = new CancellationScope();
+    let outcome: Answer | undefined;
+    const running = scope.run(async () => {
+      outcome = await visible[next.step].executeWithOptions({ ...visibleOptions, summary: summaryOf(next) }, [object]);
+    });
+    for (;;) {
+      await CancellationScope.cancellable(() => Promise.race([running, condition(() => nudges !== seen)]));
+      if (outcome) return outcome;
+      seen = nudges;
+      const fresh = await look(object);
+      if (fresh.next.kind === 'run' && fresh.next.step === next.step) continue;
+      scope.cancel();
+      await running.catch((error: unknown) => {
+        if (!isCancellation(error)) throw error;
+      });
+      return fresh;
+    }
+  }
+}
+
+function look(object: ObjectReference): Promise<Answer> {
+  return local.look(object);
+}
+
+/** Errors cross the boundary as ApplicationFailure, or the update would fail the workflow task instead. */
+async function requestRetry(object: ObjectReference): Promise<string> {
+  const updateId = currentUpdateInfo()?.id ?? 'unknown';
+  const admitted = await local.requestRetry(object, updateId);
+  if (admitted.refused) throw ApplicationFailure.nonRetryable(admitted.message, admitted.code);
+  return admitted.message;
+}
+
+function summaryOf(next: Run): string {
+  return `${next.step}, attempt ${next.attempt}`;
+}
+
+interface Published {
+  readonly sentence: string;
+  readonly attributes: string;
+}
+
+/** Shows people where the lifecycle is; search attributes cost a workflow task's event and move only when they differ. */
+function publish(answer: Answer, before: Published | undefined, attributesToo?: 'with search attributes'): Published {
+  if (answer.sentence !== before?.sentence) setCurrentDetails(answer.sentence);
+  const attributes = JSON.stringify([answer.phase, answer.workerId, answer.stuck]);
+  const differs = (attributesToo !== undefined || answer.visible) && attributes !== (before?.attributes ?? startedWith());
+  if (differs) {
+    upsertSearchAttributes([
+      { key: searchAttributes.phase, value: answer.phase },
+      { key: searchAttributes.worker, value: answer.workerId ?? null },
+      { key: searchAttributes.stuck, value: answer.stuck },
+    ]);
+  }
+  return { sentence: answer.sentence, attributes: differs ? attributes : (before?.attributes ?? startedWith()) };
+}
+
+/** The attributes that the run was started with, or carries on from the run before it. */
+function startedWith(): string {
+  const { typedSearchAttributes } = workflowInfo();
+  return JSON.stringify([
+    typedSearchAttributes.get(searchAttributes.phase),
+    typedSearchAttributes.get(searchAttributes.worker),
+    typedSearchAttributes.get(searchAttributes.stuck) ?? false,
+  ]);
+}

@@ -1,0 +1,13 @@
+import { startChild } from '../../../src/processes/embedded/child';
+
+/** Starts a child and, on SIGTERM, ends without stopping it. */
+process.once('SIGTERM', () => process.exit(1));
+void startChild({
+  name: 'child',
+  command: process.execPath,
+  args: ['-e', 'setInterval(() => {}, 1000)'],
+  env: process.env,
+  directory: process.argv[2] ?? '',
+  report: console.error,
+}).then((child) => console.log(`child ${child.pid}`));
+setInterval(() => undefined, 1_000);

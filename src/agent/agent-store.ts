@@ -75,6 +75,13 @@ export class AgentStore {
     return rm(this.workloadFile(hash), { force: true });
   }
 
+  /** Documents may outlive their allocations by a crash. */
+  async removeWorkloadsExcept(hashes: ReadonlySet<string>): Promise<void> {
+    for (const name of await readdir(path.join(this.directory, 'workloads'))) {
+      if (!hashes.has(path.parse(name).name)) await rm(path.join(this.directory, 'workloads', name), { force: true });
+    }
+  }
+
   private recordFile(allocationId: string): string {
     return path.join(this.directory, 'plan', `${pathSegment(allocationId)}.json`);
   }

@@ -69,7 +69,7 @@ export class Agent {
       ownership: new Ownership(),
       logger: this.logger,
       report: (observation) => this.report(observation),
-      forget: (allocation) => void this.forget(allocation),
+      forget: (allocation, hashes) => this.forget(allocation, hashes),
     };
   }
 
@@ -79,6 +79,7 @@ export class Agent {
     const records = await this.store.loadRecords();
     this.view = planViewOf(records.map((record) => record.entry));
     await Promise.all(records.map((record) => this.allocationOf(record.entry.allocationId, record.entry.instanceId).recover(record)));
+    await this.store.removeWorkloadsExcept(this.neededWorkloads());
 
     const { signal } = this.stopped;
     this.loops = Promise.all([this.registration.keep(signal), this.follower.follow(signal)]);
@@ -121,12 +122,17 @@ export class Agent {
     return allocation;
   }
 
-  private async forget(allocation: Allocation): Promise<void> {
-    const hashes = new Set(allocation.workloadHashes);
+  private forget(allocation: Allocation, hashes: readonly string[]): void {
     this.allocations.delete(allocation.id);
     this.outbox.forget(allocation.id);
-    const stillNeeded = new Set([...this.allocations.values()].flatMap((other) => other.workloadHashes));
-    for (const hash of hashes) if (hash && !stillNeeded.has(hash)) await this.store.removeWorkload(hash);
+    const needed = this.neededWorkloads();
+    const needless = hashes.filter((hash) => !needed.has(hash));
+    const report = (error: unknown): void => this.logger.warn({ err: error }, 'could not remove a workload document');
+    void Promise.all(needless.map((hash) => this.store.removeWorkload(hash))).catch(report);
+  }
+
+  private neededWorkloads(): ReadonlySet<string> {
+    return new Set([...this.allocations.values()].flatMap((allocation) => allocation.workloadHashes));
   }
 
   private report(observation: ReportedObservation): void {

@@ -20,8 +20,8 @@ export interface AllocationHost extends AttemptHost {
   readonly ownership: Ownership;
   readonly logger: Logger;
   report(observation: ReportedObservation): void;
-  /** Nothing is left of an allocation that the plan has no more. */
-  forget(allocation: Allocation): void;
+  /** Nothing is left of an allocation that the plan has no more, and it needs these workload documents no more. */
+  forget(allocation: Allocation, workloadHashes: readonly string[]): void;
 }
 
 /**
@@ -54,8 +54,9 @@ export class Allocation {
   ) {}
 
   /** Hashes of the workload documents that it may still need. */
-  get workloadHashes(): ReadonlyArray<string | undefined> {
-    return [this.wanted?.workloadHash, this.record?.entry.workloadHash, this.record?.live?.workloadHash];
+  get workloadHashes(): readonly string[] {
+    const hashes = [this.wanted?.workloadHash, this.record?.entry.workloadHash, this.record?.live?.workloadHash];
+    return hashes.filter((hash) => hash !== undefined);
   }
 
   /** Ports on which, if anyone, its own components listen. */
@@ -208,9 +209,10 @@ export class Allocation {
     await this.stopAttempt();
     await this.removeFiles();
     await this.host.store.removeRecord(this.id);
+    const { workloadHashes } = this;
     this.record = undefined;
     this.ended = undefined;
-    if (!this.wanted) this.host.forget(this);
+    if (!this.wanted) this.host.forget(this, workloadHashes);
   }
 
   private async adopt(live: NonNullable<AllocationRecord['live']>): Promise<void> {

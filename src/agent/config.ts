@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import type { PortRange } from '../domain/worker';
 
 /** What an agent is told when it is made: who it is, whom it serves, and what of the host is its own. */
@@ -15,22 +14,22 @@ export interface AgentConfig {
   readonly portRange: PortRange;
 }
 
-/** Reads and checks a configuration file; errors name the property and what was expected. */
-export async function readAgentConfig(file: string): Promise<AgentConfig> {
-  const value: unknown = JSON.parse(await readFile(file, 'utf8'));
+/** Checks the text of a configuration file; errors name the file, the property and what was expected. */
+export function parseAgentConfig(text: string, file: string): AgentConfig {
+  const value: unknown = JSON.parse(text);
   if (typeof value !== 'object' || value === null) throw new TypeError(`${file}: expected an object`);
   const properties: Readonly<Record<string, unknown>> = { ...value };
-  const text = (name: string): string => {
+  const required = (name: string): string => {
     const property = properties[name];
     if (typeof property !== 'string' || property === '') throw new TypeError(`${file}: ${name}: expected a text`);
     return property;
   };
   return {
-    workerId: text('workerId'),
-    api: text('api'),
-    token: text('token'),
-    directory: text('directory'),
-    address: text('address'),
+    workerId: required('workerId'),
+    api: required('api'),
+    token: required('token'),
+    directory: required('directory'),
+    address: required('address'),
     portRange: portRangeOf(file, properties.portRange),
   };
 }

@@ -158,6 +158,7 @@ describe('building from heads', () => {
     labels: { zone: 'a' },
     paused: false,
     sequence: 1,
+    cause: { actor: 'user:test' },
   };
   const status = {
     schemaVersion: 1,
@@ -205,6 +206,7 @@ describe('building from heads', () => {
       id: 'i',
       definition: { id: 'd', name: 'd', version: '1.0.0', contentHash: 'x' },
       intent: 'running' as const,
+      intentGeneration: 1,
       resources: resources(100, 512, 10),
       ports: ports(undefined),
       constraints: { labels: {} },

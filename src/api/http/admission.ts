@@ -1,10 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { AdmissionContext, Act } from '../../domain/admission';
-import type { Kind } from '../../domain/header';
+import type { Act, AdmissionContext } from '../../domain/admission';
+import type { Header, Kind } from '../../domain/header';
 import { admissionAttemptsMax } from '../../domain/limits';
+import type { Entry } from '../../stores/etcd/client';
 import type { Decision } from '../../stores/etcd/commit';
 import type { IdempotencyPut } from '../../stores/etcd/decisions';
 import { withIdempotency } from '../../stores/etcd/decisions';
+import { ObjectNotFoundError } from '../../stores/etcd/errors';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import { StoreRoom } from '../store-room';
@@ -13,6 +15,11 @@ import { causeOf } from './context';
 import { earlierRecord, recordOf } from './idempotency';
 import { ApiProblem, problemOfRefusal } from './problem';
 
+/** The keys of an object as they were read. */
+interface Entries {
+  readonly spec: Entry<Header>;
+}
+
 /** What is to be written, and the object as it then is at the commit's revision. */
 export interface Proposal<Subject> {
   readonly decision: Decision;
@@ -20,14 +27,16 @@ export interface Proposal<Subject> {
 }
 
 /** A request that changes something. */
-export interface Mutation<Seen, Subject> {
+export interface Mutation<Seen, Subject extends Entries> {
   readonly context: RequestContext;
-  /** The body, as validated: part of what tells a repetition from another request. */
+  /** The body as validated: part of what tells a repetition from another request. */
   readonly body?: unknown;
   readonly object: { readonly kind: Kind; readonly id: string };
+  /** Freshly minted: the id of the new object, or of the command. */
+  readonly mintedId: string;
   /** Refused while the store is nearly full; what gives room back is not. */
   readonly isNewWork: boolean;
-  /** Reads what the decision needs. `certain`: what is read must be what is there now, not what a cache remembers. */
+  /** Reads what the decision needs. `certain`: as it is there now, not as a cache remembers it. */
   look(certain: boolean): Promise<Seen>;
   /** Decides on what was seen; throws an `ApiProblem` to refuse. Undefined: it is so already. */
   decide(seen: Seen, admission: AdmissionContext): Proposal<Subject> | undefined;
@@ -39,23 +48,23 @@ export interface Admitted<Subject> {
   readonly subject: Subject;
   /** Of the commit; undefined when nothing had to be written. */
   readonly revision: number | undefined;
-  /** An earlier request with the same idempotency key did it. */
+  /** An earlier request under the same idempotency key did it. */
   readonly replayed: boolean;
 }
 
-/** The one way in which a request becomes a commit: look, decide, commit, nudge; and look again when others were faster. */
+/** The one way from a request to a commit: look, decide, commit, nudge; and look again when others were faster. */
 @Injectable()
 export class Admission {
   constructor(
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
-    private readonly room: StoreRoom,
+    @Inject(StoreRoom) private readonly room: StoreRoom,
   ) {}
 
-  async admit<Seen, Subject>(mutation: Mutation<Seen, Subject>): Promise<Admitted<Subject>> {
+  async admit<Seen, Subject extends Entries>(mutation: Mutation<Seen, Subject>): Promise<Admitted<Subject>> {
     const { context, object } = mutation;
     const nowMs = Date.now();
     const record = recordOf(context, mutation.body, object, nowMs);
-    const admission: AdmissionContext = { nowMs, mintedId: object.id, cause: causeOf(context) };
+    const admission: AdmissionContext = { nowMs, mintedId: mutation.mintedId, cause: causeOf(context) };
     let changed: readonly string[] = [];
     for (let attempt = 1; attempt <= admissionAttemptsMax; attempt++) {
       const certain = attempt > 1;
@@ -69,17 +78,74 @@ export class Admission {
         continue;
       }
       const outcome = await this.dependencies.committer.commit(decisionOf(proposal.decision, record));
+      if (outcome.kind === 'refused') throw new ApiProblem('conflict', outcome.refusal.message);
       if (outcome.kind === 'done') {
-        this.nudge(object.kind, object.id);
+        this.nudge(object);
         return { subject: proposal.after(outcome.revision), revision: outcome.revision, replayed: false };
       }
-      if (outcome.kind === 'refused') throw new ApiProblem('conflict', outcome.refusal.message);
       changed = outcome.keys;
-      if (changed.includes(record.key)) {
-        const earlier = await this.earlier(mutation, record);
-        if (earlier) return earlier;
-      }
+      const earlier = changed.includes(record.key) ? await this.earlier(mutation, record) : undefined;
+      if (earlier) return earlier;
     }
-    throw new ApiProblem('conflict', `others were faster ${admissionAttemptsMax} times in a row; ask again`, { members: { changed } });
+    throw await this.conflict(mutation, changed);
   }
+
+  /** What to commit, why not, or undefined when it is so already. */
+  private async propose<Seen, Subject extends Entries>(
+    mutation: Mutation<Seen, Subject>,
+    admission: AdmissionContext,
+    certain: boolean,
+  ): Promise<Proposal<Subject> | ApiProblem | undefined> {
+    try {
+      if (mutation.isNewWork) this.room.refuseWhenFull();
+      return mutation.decide(await mutation.look(certain), admission);
+    } catch (error) {
+      if (error instanceof ApiProblem) return error;
+      throw error;
+    }
+  }
+
+  /** A repetition is answered by what the first request did, whatever would be refused by now. */
+  private async earlier<Subject extends Entries>(
+    mutation: Mutation<unknown, Subject>,
+    record: IdempotencyPut,
+  ): Promise<Admitted<Subject> | undefined> {
+    if (!mutation.context.idempotency.given) return undefined;
+    const earlier = await earlierRecord(this.dependencies.etcd, record);
+    if (!earlier) return undefined;
+    this.nudge({ kind: earlier.value.kind, id: earlier.value.objectId });
+    return { subject: await mutation.read(earlier.value.objectId), revision: earlier.revision, replayed: true };
+  }
+
+  private async already<Subject extends Entries>(mutation: Mutation<unknown, Subject>): Promise<Admitted<Subject>> {
+    return { subject: await mutation.read(mutation.object.id), revision: undefined, replayed: false };
+  }
+
+  private async conflict<Subject extends Entries>(mutation: Mutation<unknown, Subject>, changed: readonly string[]): Promise<ApiProblem> {
+    const present = await mutation.read(mutation.object.id).catch((error: unknown) => {
+      if (error instanceof ObjectNotFoundError) return undefined; // It was to be created.
+      throw error;
+    });
+    const by = present && { changedBy: present.spec.value.cause.actor, changedAt: present.spec.value.updatedAt };
+    const who = by ? `, at last ${by.changedBy} at ${by.changedAt}` : '';
+    return new ApiProblem('conflict', `others were faster ${admissionAttemptsMax} times in a row${who}; ask again`, { members: { changed, ...by } });
+  }
+
+  private nudge({ kind, id }: { readonly kind: Kind; readonly id: string }): void {
+    if (kind === 'Instance' || kind === 'Worker') this.dependencies.nudge(kind, id);
+  }
+}
+
+/** The next value that an act admits; undefined when nothing is to be changed. Throws the refusal. */
+export function admittedBy<Value>(act: Act<Value>): Value | undefined {
+  if (act.kind === 'refused') throw problemOfRefusal(act.refusal);
+  return act.kind === 'admitted' ? act.spec : undefined;
+}
+
+/**
+ * Two requests that decide the same at one revision are still two: with one commit id the second would find the
+ * first one's outbox key, be told that it was done, and leave no record of its own.
+ */
+function decisionOf(decision: Decision, record: IdempotencyPut): Decision {
+  return withIdempotency({ ...decision, id: `${decision.id}.${record.key.slice(-16)}` }, record);
 }

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { killConfirmMsMax } from '../../domain/limits';
 import type { StopPolicy } from '../../domain/definition';
@@ -24,25 +25,36 @@ export async function endGroup(leader: ProcessIdentity, policy: StopPolicy): Pro
   throw new RuntimeFailure('host', 'ProcessNotEnding', `process group ${group} still runs ${killConfirmMsMax} ms after SIGKILL`);
 }
 
+/** Kills what an agent, dead or restarted, left behind of one instance. */
+export function reapInstance(agentDirectory: string, instanceId: string): Promise<void> {
+  const directory = instanceDirectory(agentDirectory, instanceId);
+  return reap(agentDirectory, [instanceId], (marker) => marker === directory);
+}
+
+/** Kills what a dead agent left behind of all its instances. */
+export function reapAllInstances(agentDirectory: string): Promise<void> {
+  const directories = path.join(agentDirectory, 'instances') + path.sep;
+  return reap(agentDirectory, new ProcessRecords(agentDirectory).instances(), (marker) => marker.startsWith(directories));
+}
+
 /**
- * Kills everything that an agent, dead or restarted, left behind of one instance: recorded groups whose leader is
- * still the recorded process, and on Linux whoever carries the instance's marker, recorded or not.
+ * Kills recorded groups whose leader is still the recorded process, and on Linux whoever carries the marker,
+ * recorded or not: the child of a leader that is gone, or what was started in the moment before a crash.
  */
-export async function reapInstance(agentDirectory: string, instanceId: string): Promise<void> {
+async function reap(agentDirectory: string, instanceIds: readonly string[], isOurs: (marker: string) => boolean): Promise<void> {
   const records = new ProcessRecords(agentDirectory);
-  const marker = instanceDirectory(agentDirectory, instanceId);
-  const groups = records.list(instanceId).filter(isAlive).map((record) => record.pid);
-  for (const group of groups) signalGroup(group, 'SIGKILL');
+  const leaders = instanceIds.flatMap((instanceId) => records.list(instanceId)).filter(isAlive);
+  for (const { pid } of leaders) signalGroup(pid, 'SIGKILL');
 
   const isGone = (): boolean => {
-    const strays = findByEnvironment(markerVariable, marker);
+    const strays = findByEnvironment(markerVariable, isOurs);
     for (const pid of strays) signalProcess(pid, 'SIGKILL');
-    return strays.length === 0 && !groups.some(isGroupAlive);
+    return strays.length === 0 && !leaders.some(({ pid }) => isGroupAlive(pid));
   };
   if (!(await isGoneWithin(isGone, killConfirmMsMax))) {
-    throw new RuntimeFailure('host', 'ProcessNotEnding', `processes of ${instanceId} still run ${killConfirmMsMax} ms after SIGKILL`);
+    throw new RuntimeFailure('host', 'ProcessNotEnding', `processes of ${instanceIds.join(', ')} still run ${killConfirmMsMax} ms after SIGKILL`);
   }
-  records.removeAll(instanceId);
+  for (const instanceId of instanceIds) records.removeAll(instanceId);
 }
 
 /** Asks at growing intervals, since most processes end within a few milliseconds and some take their whole grace. */

@@ -50,12 +50,13 @@ export function membersOf(group: number): readonly number[] {
   });
 }
 
-/** Processes that still run and were started with this environment variable, by us or by their parent. Linux only. */
-export function findByEnvironment(name: string, value: string): readonly number[] {
-  const variable = `${name}=${value}`;
+/** Processes that still run and have an environment variable, set for them or for a parent, with such a value. Linux only. */
+export function findByEnvironment(name: string, isMeant: (value: string) => boolean): readonly number[] {
+  const start = `${name}=`;
   return pids().filter((pid) => {
     const environment = readText(`/proc/${pid}/environ`);
-    return environment !== undefined && environment.split('\0').includes(variable) && !read(pid)?.isZombie;
+    const variable = environment?.split('\0').find((each) => each.startsWith(start));
+    return variable !== undefined && isMeant(variable.slice(start.length)) && !read(pid)?.isZombie;
   });
 }
 

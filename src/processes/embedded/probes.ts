@@ -37,3 +37,11 @@ export async function probeHttp(url: string): Promise<string> {
   if (!response.ok) throw new Error(`${url} answered ${response.status} ${body.slice(0, 200)}`);
   return body;
 }
+
+/** Whether nobody listens on a port of the loopback interface. */
+export async function isFree(port: number): Promise<boolean> {
+  const holder = createServer();
+  return new Promise((answer) => {
+    holder.once('error', () => answer(false)).listen(port, '127.0.0.1', () => holder.close(() => answer(true)));
+  });
+}

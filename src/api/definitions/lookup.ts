@@ -1,0 +1,45 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { DefinitionEntries } from '../../stores/etcd/objects';
+import { ObjectNotFoundError } from '../../stores/etcd/errors';
+import { keys } from '../../stores/etcd/keys';
+import type { ApiDependencies } from '../dependencies';
+import { apiDependencies } from '../dependencies';
+import { ApiProblem } from '../http/problem';
+
+/** How a request names a definition version. */
+export interface DefinitionReference {
+  readonly id?: string | undefined;
+  readonly name?: string | undefined;
+  readonly version?: string | undefined;
+}
+
+/** Finds definition versions by id, or by name and version. */
+@Injectable()
+export class DefinitionLookup {
+  constructor(@Inject(apiDependencies) private readonly dependencies: ApiDependencies) {}
+
+  /** `certain`: as it is in etcd now, else as the cache has it. Throws `definition_not_found`. */
+  async find(reference: DefinitionReference, certain: boolean): Promise<DefinitionEntries> {
+    const { cached, fresh } = this.dependencies;
+    const id = reference.id ?? (await this.idByName(reference, certain));
+    const found = id === undefined ? undefined : certain ? await fresh.definition(id).catch(orUndefined) : cached.definition(id);
+    if (found === undefined) throw notFound(reference);
+    return found;
+  }
+
+  private async idByName({ name = '', version = '' }: DefinitionReference, certain: boolean): Promise<string | undefined> {
+    const { cache, etcd } = this.dependencies;
+    const key = keys.definitionName(name, version);
+    const claim = certain ? await etcd.get(key) : cache.get(key);
+    return (claim?.value as { readonly id: string } | undefined)?.id;
+  }
+}
+
+function orUndefined(error: unknown): undefined {
+  if (!(error instanceof ObjectNotFoundError)) throw error;
+}
+
+function notFound({ id, name, version }: DefinitionReference): ApiProblem {
+  const what = id === undefined ? `${name} ${version}` : id;
+  return new ApiProblem('definition_not_found', `there is no definition ${what}`);
+}

@@ -1,0 +1,79 @@
+import { applyDecorators, HttpCode, SerializeOptions } from '@nestjs/common';
+import { ApiHeader, ApiOperation, ApiResponse } from '@nestjs/swagger';
+import type { z } from 'zod';
+import type { ProblemCode } from './problem';
+import { problemKinds } from './problem';
+
+interface RouteDescription {
+  readonly summary: string;
+  readonly description?: string;
+  /** Answered when all goes well, checked before it is sent. */
+  readonly answer: z.ZodType;
+  readonly problems?: readonly ProblemCode[];
+}
+
+/** A route that changes something: declares, documents and checks its answer. */
+export function Mutates(route: RouteDescription & { readonly status: 200 | 201 | 202; readonly ifMatch?: boolean; readonly newWork?: boolean }) {
+  const problems: ProblemCode[] = [
+    'invalid_request',
+    'idempotency_key_reuse',
+    'conflict',
+    'dependency_unavailable',
+    'commit_uncertain',
+    ...(route.ifMatch ? (['precondition_failed'] as const) : []),
+    ...(route.newWork ? (['store_full'] as const) : []),
+    ...(route.problems ?? []),
+  ];
+  return applyDecorators(
+    HttpCode(route.status),
+    ApiOperation({ summary: route.summary, ...(route.description !== undefined && { description: route.description }) }),
+    ApiHeader({ name: 'Idempotency-Key', required: false, description: 'The same key again repeats the answer, not the deed; made and returned when absent.' }),
+    ...(route.ifMatch ? [ApiHeader({ name: 'If-Match', required: false, description: 'Only if the ETag is still this one.' })] : []),
+    ...answers(route.status, route.answer, { ...(route.status === 201 && { Location: 'Where the new object is.' }), ...mutationHeaders }),
+    ...problemResponses(problems),
+  );
+}
+
+/** A route that reads. `consistency`: lists may lag behind; a single object is looked for in the store before it is called absent. */
+export function ReadsOnly(route: RouteDescription & { readonly consistency: 'eventual' | 'read-your-writes' }) {
+  const consistency =
+    route.consistency === 'eventual'
+      ? 'Consistency: eventual. With minRevision set to the revision of a change, that change is shown.'
+      : 'Consistency: read-your-writes with minRevision; what is not known here is looked for in the store before it is called absent.';
+  return applyDecorators(
+    ApiOperation({ summary: route.summary, description: [route.description, consistency].filter(Boolean).join(' ') }),
+    ...answers(200, route.answer, { 'Berth-Revision': 'The revision that this answer shows.' }),
+    ...problemResponses(['invalid_request', 'revision_unknown', 'projection_timeout', 'dependency_unavailable', ...(route.problems ?? [])]),
+  );
+}
+
+const mutationHeaders = {
+  ETag: 'The revision of the spec, for If-Match.',
+  'Berth-Revision': 'The revision of the commit, for minRevision.',
+  'Idempotency-Key': 'The key of this request.',
+  'Idempotency-Replayed': '`true` when an earlier request did it.',
+};
+
+function answers(status: number, schema: z.ZodType, headers: Readonly<Record<string, string>>) {
+  const documented = Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: 'string' as const } }]);
+  return [
+    SerializeOptions({ schema }),
+    ApiResponse({ status, description: 'Done.', standardSchema: schema, headers: Object.fromEntries(documented) as Record<string, never> }),
+  ];
+}
+
+/** One response a status, naming the codes that it may carry. */
+export function problemResponses(codes: readonly ProblemCode[]) {
+  const byStatus = new Map<number, ProblemCode[]>();
+  for (const code of new Set(codes)) {
+    const { status } = problemKinds[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return [...byStatus].map(([status, listed]) =>
+    ApiResponse({
+      status,
+      description: listed.map((code) => `\`${code}\`: ${problemKinds[code].title}.`).join(' '),
+      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+    }),
+  );
+}

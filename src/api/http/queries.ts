@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { labelsMax, pageSizeDefault, pageSizeMax, waitForTimeoutMsMax } from '../../domain/limits';
+import { duration } from '../documents/scalars';
+import { notation, oneOf, section, text } from '../documents/schema';
+
+/** The parameters that routes share. A route takes its own and no others: a misspelt filter must not filter nothing. */
+
+/** Ids become parts of keys, so only what can be one is looked for. */
+export const objectId = text('an id', /^[A-Za-z0-9-]{1,64}$/);
+
+const revision = notation(z.string({ error: 'a revision' }), 'a revision, a whole number', (written) => {
+  const value = Number(written);
+  return /^\d{1,16}$/.test(written) && Number.isSafeInteger(value) ? value : undefined;
+});
+
+/** For every read: answer from this revision or a later one. */
+export const readFields = {
+  minRevision: revision.optional().meta({ description: 'Answer from this revision on; wait for it if need be.' }),
+  timeout: duration(0, waitForTimeoutMsMax).optional().meta({ description: 'How long to wait, such as 30s.' }),
+};
+
+export const readQuery = section(readFields);
+
+/** For lists, which come in pages. */
+export const pageFields = {
+  ...readFields,
+  limit: notation(z.string({ error: 'a number' }), `a whole number from 1 to ${pageSizeMax}`, (written) => {
+    const value = Number(written);
+    return /^\d{1,4}$/.test(written) && value >= 1 && value <= pageSizeMax ? value : undefined;
+  })
+    .optional()
+    .meta({ description: `Objects in a page; ${pageSizeDefault} by default.` }),
+  cursor: text('the nextCursor of an earlier page', /^[A-Za-z0-9_-]{1,400}$/)
+    .optional()
+    .meta({ description: 'Where the former page ended: its nextCursor.' }),
+};
+
+/** For waiting until an object has come to a phase. */
+export function waitFields<const Phases extends readonly [string, ...string[]]>(phases: Phases) {
+  return {
+    waitFor: oneOf(phases).optional().meta({ description: 'Answer when the object has come to this phase, or can no longer.' }),
+    timeout: readFields.timeout,
+  };
+}
+
+/** A parameter that may be repeated. */
+export function several<Words extends readonly [string, ...string[]]>(words: Words) {
+  const one = oneOf(words);
+  return z
+    .union([one, z.array(one)], { error: `one or several of ${words.join(', ')}` })
+    .transform((given) => (Array.isArray(given) ? given : [given]));
+}
+
+const labelFilter = text('a label as name=value', /^[^=]+=.*$/);
+
+/** `label=zone=lab`, repeated for more. */
+export const labelsFilter = z
+  .union([labelFilter, z.array(labelFilter).max(labelsMax)], { error: 'labels as name=value' })
+  .transform((given) => (Array.isArray(given) ? given : [given]).map(nameAndValue));
+
+/** Whether an object carries all labels that a filter asks for. */
+export function hasLabels(labels: Readonly<Record<string, string>>, wanted: ReadonlyArray<readonly [string, string]> | undefined): boolean {
+  return (wanted ?? []).every(([name, value]) => Object.hasOwn(labels, name) && labels[name] === value);
+}
+
+function nameAndValue(label: string): readonly [string, string] {
+  const position = label.indexOf('=');
+  return [label.slice(0, position), label.slice(position + 1)];
+}

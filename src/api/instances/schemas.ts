@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { instancePriorityMax, instancePriorityMin, maxDurationMsMax } from '../../domain/limits';
+import { instancePhases } from '../../domain/phases';
+import { duration, labels, name, version } from '../documents/scalars';
+import { section, wholeNumber } from '../documents/schema';
+import { labelsFilter, objectId, pageFields, readFields, several, waitFields } from '../http/queries';
+import type { DeepReadonly } from '../http/views';
+import { constraintsView, headerFields, lifecycleStatusFields, pageOf, portRequestView, resourcesView } from '../http/views';
+
+const definitionReference = section({ id: objectId.optional(), name: name.optional(), version: version.optional() }).refine(
+  ({ id, name: byName, version: ofVersion }) => (id === undefined) === (byName !== undefined) && (byName === undefined) === (ofVersion === undefined),
+  { error: 'either an id, or a name and a version', when: ({ value }) => typeof value === 'object' && value !== null },
+);
+
+export const createInstance = section({
+  definition: definitionReference,
+  labels: labels.optional(),
+  priority: wholeNumber(instancePriorityMin, instancePriorityMax).optional().meta({ description: 'Higher is placed first; 0 by default.' }),
+  maxDuration: duration(1000, maxDurationMsMax).optional().meta({ description: 'Instead of what the definition says, such as 1h30m.' }),
+}).meta({ id: 'CreateInstance' });
+export type CreateInstance = z.output<typeof createInstance>;
+
+export const instanceWaitQuery = section(waitFields(instancePhases));
+export type InstanceWaitQuery = z.output<typeof instanceWaitQuery>;
+
+export const getInstanceQuery = section({ ...readFields, ...waitFields(instancePhases) });
+export type GetInstanceQuery = z.output<typeof getInstanceQuery>;
+
+export const listInstancesQuery = section({
+  ...pageFields,
+  phase: several(instancePhases).optional(),
+  worker: objectId.optional().meta({ description: 'Id of the worker that it is placed on.' }),
+  definition: name.optional().meta({ description: 'Name of the definition.' }),
+  label: labelsFilter.optional(),
+});
+export type ListInstancesQuery = z.output<typeof listInstancesQuery>;
+
+const instanceSpecView = z.object({
+  definition: z.object({ id: z.string(), name: z.string(), version: z.string(), contentHash: z.string() }),
+  intent: z.enum(['running', 'stopped', 'terminated']),
+  command: z.object({ id: z.string(), kind: z.enum(['retry']), generation: z.int() }).optional(),
+  resources: resourcesView,
+  ports: z.array(portRequestView),
+  constraints: constraintsView,
+  priority: z.int(),
+  maxDurationMs: z.int().optional(),
+  restart: z.object({ policy: z.enum(['always', 'on-failure', 'never']) }),
+  retry: z.object({ attemptsMax: z.int(), initialBackoffMs: z.int(), maxBackoffMs: z.int(), factor: z.number() }),
+});
+
+const componentStatusView = z.object({
+  state: z.enum(['starting', 'ready', 'running', 'exited', 'failed', 'stopped']),
+  exitCode: z.int().optional(),
+  signal: z.string().optional(),
+  message: z.string().optional(),
+});
+
+const instanceStatusView = z.object({
+  phase: z.enum(instancePhases),
+  ...lifecycleStatusFields,
+  componentStatus: z.record(z.string(), componentStatusView),
+  halted: z.object({ reason: z.string(), generation: z.int() }).optional().meta({ description: 'Why it stopped against its intent.' }),
+  restarts: z.object({ count: z.int(), lastAt: z.string().optional() }),
+  startedAt: z.string().optional(),
+  deadlineAt: z.string().optional().meta({ description: 'When its maxDuration ends it.' }),
+});
+
+export const instanceView = z
+  .object({
+    ...headerFields,
+    kind: z.literal('Instance'),
+    spec: instanceSpecView,
+    status: instanceStatusView,
+    worker: z.object({ id: z.string(), name: z.string().optional() }).optional().meta({ description: 'Where it is placed.' }),
+    ports: z.record(z.string(), z.int()).optional().meta({ description: 'Name of each port and its number on the worker.' }),
+    address: z.string().optional().meta({ description: 'Where its ports are reached.' }),
+  })
+  .meta({ id: 'Instance' });
+export type InstanceDocument = DeepReadonly<z.output<typeof instanceView>>;
+
+export const instancePage = pageOf(instanceView, 'InstancePage');

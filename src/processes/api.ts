@@ -1,0 +1,60 @@
+import type { AddressInfo } from 'node:net';
+import { resolve } from 'node:path';
+import type { Logger } from 'pino';
+import { createApi } from '../api/app';
+import { assertLoopback } from '../api/loopback';
+import { openEngine } from '../engine/connection';
+import { Nudges } from '../engine/nudges';
+import { attributesFrom } from '../engine/search-attributes';
+import { openDocuments } from './documents';
+import type { Settings } from './environment';
+import { readSettings } from './environment';
+import { createLog } from './log';
+import type { Running } from './run';
+import { runProcess } from './run';
+import { openLiveStores } from './stores';
+
+/** Entry of an api process: admits requests. As many as wanted run side by side. */
+async function start(settings: Settings, log: Logger): Promise<Running> {
+  assertLoopback(settings.apiHost);
+  const [live, documents] = await Promise.all([openLiveStores(settings, log), openDocuments(settings)]);
+  const engine = openEngine({ address: settings.temporalAddress, namespace: settings.temporalNamespace, taskQueue: settings.temporalTaskQueue });
+  const nudges = new Nudges({
+    client: engine.client,
+    taskQueue: settings.temporalTaskQueue,
+    attributesOf: attributesFrom(live.cached),
+    onProblem: (problem, cause) => log.warn({ err: cause }, problem),
+  });
+  const app = await createApi({
+    ...live,
+    etcd: live.client,
+    etcdQuotaBytes: settings.etcdQuotaBytes,
+    definitionBodies: documents.definitions,
+    artifactBodies: documents.artifacts,
+    workloads: documents.workloads,
+    auditEvents: documents.auditEvents,
+    nudge: nudges.nudge.bind(nudges),
+    artifactsDirectory: resolve(settings.artifactsDirectory),
+    dependenciesHealth: [
+      { name: 'etcd', check: async () => void (await live.client.revision()) },
+      { name: 'mongodb', check: () => documents.ping() },
+      { name: 'temporal', check: async () => void (await engine.connection.workflowService.getSystemInfo({})) },
+    ],
+    log,
+  });
+  await app.listen(settings.apiPort, settings.apiHost);
+  const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
+  log.info(`api listens on http://${settings.apiHost}:${port}, on loopback only: there is no authentication yet`);
+  return {
+    stop: async () => {
+      await app.close();
+      await nudges.settled();
+      await engine.connection.close();
+      await documents.close();
+      live.close();
+    },
+  };
+}
+
+const log = createLog('api', process.env['BERTH_LOG_LEVEL'] ?? 'info');
+runProcess('api', log, () => start(readSettings(process.env), log));

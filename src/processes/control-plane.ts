@@ -1,0 +1,102 @@
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import { createActivities } from '../activities';
+import { systemClock } from '../activities/clock';
+import { Fleet } from '../activities/fleet';
+import { InstanceLifecycle } from '../activities/instance-lifecycle';
+import { LedgerAudit } from '../activities/ledger-audit';
+import { Placement } from '../activities/placement';
+import { RequestRetry } from '../activities/request-retry';
+import { WorkerLifecycle } from '../activities/worker-lifecycle';
+import { Workloads } from '../activities/workload';
+import type { Provider } from '../drivers/providers/provider';
+import { openEngine } from '../engine/connection';
+import type { EngineOptions } from '../engine/connection';
+import { Nudges } from '../engine/nudges';
+import { engineRemembers, ensureSchedules, hasLifecycle } from '../engine/schedules';
+import { attributesFrom, registerSearchAttributes } from '../engine/search-attributes';
+import { createEngineWorker } from '../engine/worker';
+import { leadProjection } from '../leaders/projector';
+import { leadRepair } from '../leaders/repairer';
+import { leadScheduling } from '../leaders/scheduler';
+import { Leadership } from '../stores/etcd/leadership';
+import type { Documents } from './documents';
+import type { Running } from './run';
+import type { LiveStores } from './stores';
+
+export interface ControlPlaneOptions {
+  readonly live: LiveStores;
+  readonly documents: Documents;
+  readonly engine: EngineOptions;
+  readonly providers: ReadonlyMap<string, Provider>;
+  readonly buildId: string;
+  readonly log: Logger;
+}
+
+/** Wires what drives lifecycles: the engine's worker with the activities, and the leaders. */
+export async function startControlPlane(options: ControlPlaneOptions): Promise<Running> {
+  const { live, engine, log } = options;
+  const { client: temporal, connection } = openEngine(engine);
+  await registerSearchAttributes(connection, engine.namespace);
+
+  const onProblem = (problem: string, cause?: unknown) => log.warn({ err: cause }, problem);
+  const nudges = new Nudges({ client: temporal, taskQueue: engine.taskQueue, attributesOf: attributesFrom(live.cached), onProblem });
+  const nudge = nudges.nudge.bind(nudges);
+  const fleet = new Fleet(live.cached);
+  const placement = new Placement({ ...live, fleet, clock: systemClock });
+  const activities = wireActivities(options, placement, nudge, (object) => hasLifecycle(temporal, object));
+  const { worker, connection: native } = await createEngineWorker(engine, activities, options.buildId);
+  await ensureSchedules(temporal, engine.taskQueue);
+
+  const holder = `${hostname()}/${process.pid}`;
+  const leaders = [
+    new Leadership(live.leases, 'scheduler', holder, (term) => leadScheduling({ ...live, fleet, placement, nudge }, term), onProblem),
+    new Leadership(
+      live.leases,
+      'controller',
+      holder,
+      async (term) => {
+        await Promise.all([
+          leadProjection({ ...live, record: options.documents.auditEvents, onProblem }, term),
+          leadRepair({ cached: live.cached, nudge, engineRemembers: () => engineRemembers(temporal, engine.taskQueue), onProblem }, term),
+        ]);
+      },
+      onProblem,
+    ),
+  ];
+  const ended = worker.run();
+  for (const leader of leaders) leader.start();
+  log.info({ taskQueue: engine.taskQueue }, 'control runs lifecycles');
+  return {
+    ended,
+    stop: async () => {
+      await Promise.all(leaders.map((leader) => leader.stop()));
+      worker.shutdown();
+      await ended;
+      await native.close();
+      await connection.close();
+    },
+  };
+}
+
+function wireActivities(
+  { live, documents, providers }: ControlPlaneOptions,
+  placement: Placement,
+  nudge: Nudges['nudge'],
+  lifecycleExists: LedgerAuditExists,
+): ReturnType<typeof createActivities> {
+  const clock = systemClock;
+  return createActivities({
+    instances: new InstanceLifecycle({
+      ...live,
+      placement,
+      clock,
+      workloads: new Workloads({ ...live, definitions: documents.definitions, artifacts: documents.artifacts, workloads: documents.workloads }),
+    }),
+    workers: new WorkerLifecycle({ ...live, providers, clock }),
+    requestRetry: new RequestRetry({ ...live, clock }),
+    ledgerAudit: new LedgerAudit({ ...live, reports: documents.reports, hasLifecycle: lifecycleExists, nudge, clock }),
+  });
+}
+
+type LedgerAuditExists = ConstructorParameters<typeof LedgerAudit>[0]['hasLifecycle'];

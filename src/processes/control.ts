@@ -1,0 +1,45 @@
+import { join, resolve } from 'node:path';
+import type { Logger } from 'pino';
+import { LocalProvider } from '../drivers/providers/local';
+import type { Provider } from '../drivers/providers/provider';
+import { installRuntime } from '../engine/worker';
+import { startControlPlane } from './control-plane';
+import { openDocuments } from './documents';
+import type { Settings } from './environment';
+import { berthVersion, readSettings } from './environment';
+import { createLog } from './log';
+import type { Running } from './run';
+import { runProcess } from './run';
+import { openLiveStores } from './stores';
+
+/** Entry of a control process: drives lifecycles. As many as wanted run side by side. */
+async function start(settings: Settings, log: Logger): Promise<Running> {
+  installRuntime(log);
+  const [live, documents] = await Promise.all([openLiveStores(settings, log), openDocuments(settings)]);
+  const running = await startControlPlane({
+    live,
+    documents,
+    engine: { address: settings.temporalAddress, namespace: settings.temporalNamespace, taskQueue: settings.temporalTaskQueue },
+    providers: providersOf(settings),
+    buildId: berthVersion(),
+    log,
+  });
+  return {
+    ...running,
+    stop: async () => {
+      await running.stop();
+      await documents.close();
+      live.close();
+    },
+  };
+}
+
+function providersOf(settings: Settings): ReadonlyMap<string, Provider> {
+  const { localWorkersDirectory, apiUrl } = settings;
+  if (localWorkersDirectory === undefined) return new Map();
+  const local = new LocalProvider({ root: resolve(localWorkersDirectory), apiUrl, agentEntry: join(__dirname, 'agent.js'), address: '127.0.0.1' });
+  return new Map([[local.name, local]]);
+}
+
+const log = createLog('control', process.env['BERTH_LOG_LEVEL'] ?? 'info');
+runProcess('control', log, () => start(readSettings(process.env), log));

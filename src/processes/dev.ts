@@ -1,0 +1,86 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { claimRunDirectory } from './embedded/run-directory';
+import { isFree } from './embedded/probes';
+import type { Stack } from './stack';
+import { startStack } from './stack';
+
+/** `npm run dev`: everything on this machine, until Ctrl-C; state is kept between runs. */
+
+const root = join(__dirname, '..', '..');
+const stateDirectory = join(root, '.berth');
+const addressesFile = join(stateDirectory, 'dev.json');
+const apiPortPreferred = 8080;
+
+async function main(): Promise<void> {
+  mkdirSync(stateDirectory, { recursive: true });
+  const directory = await claimRunDirectory(join(stateDirectory, 'dev'), say);
+  const stack = await startStack({
+    directory: directory.path,
+    report: say,
+    temporalUi: true,
+    ...((await isFree(apiPortPreferred)) && { apiPort: apiPortPreferred }),
+    artifactsDirectory: process.env['BERTH_ARTIFACTS_DIR'] ?? join(root, 'examples'),
+    external: {
+      ...(process.env['BERTH_ETCD_ENDPOINTS'] && { etcd: process.env['BERTH_ETCD_ENDPOINTS'] }),
+      ...(process.env['BERTH_MONGODB_URI'] && { mongodb: process.env['BERTH_MONGODB_URI'] }),
+      ...(process.env['BERTH_TEMPORAL_ADDRESS'] && { temporal: process.env['BERTH_TEMPORAL_ADDRESS'] }),
+    },
+  });
+  // Workers of the last run: their agents start again and find their plan; instances follow their restart policy.
+  await stack.localProvider.startAll();
+  writeFileSync(addressesFile, `${JSON.stringify(addressesOf(stack), undefined, 2)}\n`);
+  introduce(stack);
+
+  await untilInterrupted(stack);
+  say('stopping agents, instances, processes and servers …');
+  rmSync(addressesFile, { force: true });
+  await stack.stop();
+  directory.release();
+  say('stopped; the state is kept for the next run');
+}
+
+/** What scripts need to find their way; `token` comes with authentication. */
+function addressesOf({ apis, servers }: Stack): Record<string, string | undefined> {
+  return { api: apis[0], temporal: servers.temporal, temporalUi: servers.temporalUi, etcd: servers.etcd, mongodb: servers.mongodb };
+}
+
+function introduce(stack: Stack): void {
+  const [api] = stack.apis;
+  say(`
+Berth is running. Ctrl-C stops it; its state is kept in .berth/dev.
+
+  API          ${api}/api/v1      (OpenAPI page: ${api}/docs)
+  Temporal UI  ${stack.servers.temporalUi}
+  Temporal     ${stack.servers.temporal}
+  etcd         ${stack.servers.etcd}
+  MongoDB      ${stack.servers.mongodb}
+  logs         ${stack.logsDirectory}
+
+These addresses are in .berth/dev.json. There is no authentication yet, so all of it listens on loopback only.
+Try:
+
+  curl -s ${api}/api/v1/worker-templates -H 'content-type: application/json' -d @examples/worker-template.json
+`);
+}
+
+/** Resolves on Ctrl-C or SIGTERM; rejects when a process ends that should not. */
+async function untilInterrupted(stack: Stack): Promise<void> {
+  const interrupted = new Promise<void>((resolve) => {
+    process.once('SIGINT', resolve);
+    process.once('SIGTERM', resolve);
+  });
+  const children = [...stack.children.api, ...stack.children.control];
+  const died = Promise.race(children.map((child) => child.exited.then(() => child.name)));
+  const first = await Promise.race([interrupted.then(() => undefined), died]);
+  if (first !== undefined) say(`${first} has ended, see ${stack.logsDirectory}`);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`npm run dev failed: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,105 @@
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { AddressInfo, Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { syncArtifact } from '../../src/api/artifacts/sync-artifact';
+import { parseDefinition } from '../../src/api/definitions/document';
+import type { DefinitionBody } from '../../src/domain/definition';
+import { requestedPorts } from '../../src/domain/definition-requests';
+import type { Workload } from '../../src/domain/workload';
+import { renderWorkload } from '../../src/domain/workload-render';
+
+export const examplesDirectory = path.join(__dirname, '../../examples');
+export const address = '127.0.0.1';
+const waitMs = 10_000;
+
+/** An example's components as processes in a directory of their own, as a worker would run them. */
+export class RunningExample {
+  readonly output: string[] = [];
+
+  private constructor(
+    readonly workload: Workload,
+    readonly directory: string,
+    private readonly processes: readonly ChildProcess[],
+  ) {
+    for (const { stdout, stderr } of processes) {
+      for (const stream of [stdout, stderr]) stream?.setEncoding('utf8').on('data', (text: string) => this.output.push(text));
+    }
+  }
+
+  static async start(body: DefinitionBody, change: (workload: Workload) => Workload = (workload) => workload): Promise<RunningExample> {
+    const artifact = await syncArtifact(body, examplesDirectory);
+    const names = requestedPorts(body, artifact?.facts).map(({ name }) => name);
+    const numbers = await freePorts(names.length);
+    const ports = Object.fromEntries(names.map((name, index) => [name, numbers[index]!]));
+    const workload = change(renderWorkload({ body, artifactText: artifact?.text, instanceId: 'test-1', ports, address }));
+    const directory = mkdtempSync(path.join(tmpdir(), 'berth-example-'));
+    for (const [file, text] of Object.entries(workload.files)) {
+      mkdirSync(path.dirname(path.join(directory, file)), { recursive: true });
+      writeFileSync(path.join(directory, file), text);
+    }
+    const processes = workload.components.map(({ command: [program, ...args], environment }) =>
+      spawn(program!, args, { cwd: directory, env: { PATH: process.env.PATH, ...environment } }),
+    );
+    return new RunningExample(workload, directory, processes);
+  }
+
+  port(name: string): number {
+    return this.workload.ports[name]!;
+  }
+
+  /** Waits until the component ends, and answers its exit code. */
+  async exitCode(component = 0): Promise<number | null> {
+    const child = this.processes[component]!;
+    if (child.exitCode === null && child.signalCode === null) {
+      await once(child, 'exit', { signal: AbortSignal.timeout(waitMs) });
+    }
+    return child.exitCode;
+  }
+
+  /** Ends all components as their stop policy says, and answers their exit codes. */
+  async stop(): Promise<Array<number | null>> {
+    this.processes.forEach((child, index) => child.kill(this.workload.components[index]!.stop.signal));
+    const codes = await Promise.all(this.processes.map((_, index) => this.exitCode(index)));
+    rmSync(this.directory, { recursive: true, force: true });
+    return codes;
+  }
+}
+
+/** The definition of an example, optionally changed as text before it is read. */
+export function exampleDefinition(name: string, change: (text: string) => string = (text) => text): DefinitionBody {
+  return parseDefinition(change(readFileSync(path.join(examplesDirectory, name, 'definition.yaml'), 'utf8')));
+}
+
+/** Repeats what may fail until it succeeds; fails with the last reason once the time is over. */
+export async function eventually<Value>(attempt: () => Promise<Value>): Promise<Value> {
+  const deadline = performance.now() + waitMs;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await sleep(20);
+    }
+  }
+}
+
+/** Connects at once or fails. */
+export async function connected(port: number): Promise<Socket> {
+  const socket = connect(port, address);
+  await once(socket, 'connect');
+  return socket.setEncoding('latin1');
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, address));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return ports;
+}

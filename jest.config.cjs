@@ -33,6 +33,7 @@ const withoutServers = [
   'examples/**/*.test.ts',
   'replay/**/*.test.ts',
   'processes/embedded/**/*.test.ts',
+  'scripts/**/*.test.ts',
 ];
 
 module.exports = {

@@ -27,7 +27,7 @@ async function main() {
 function checkNode(version) {
   const [major, minor] = version.split('.').map(Number);
   const fits = (major === 20 && minor >= 19) || (major === 22 && minor >= 12) || major > 22;
-  if (!fits) throw new Error(`Node ${version} is too old: Berth needs Node 20.19 or newer (of 22: 22.12 or newer)`);
+  if (!fits) throw new Error(`Node ${version} is too old: Berth needs Node 20.19 or newer, or 22.12 or newer`);
 }
 
 /** npm records what it installed; compared by content, since a checkout gives files new dates. */
@@ -149,7 +149,11 @@ function readIfThere(file) {
   }
 }
 
-main().catch((error) => {
-  console.error(error.message);
-  process.exitCode = 1;
-});
+module.exports = { checkNode };
+
+if (require.main === module) {
+  main().catch((error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  });
+}

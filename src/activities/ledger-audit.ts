@@ -6,12 +6,8 @@ import type { Committer } from '../stores/etcd/committer';
 import type { IdempotencyRecord } from '../stores/etcd/decisions';
 import { keys } from '../stores/etcd/keys';
 import type { FreshObjects, InstanceEntries, WorkerEntries } from '../stores/etcd/objects';
+import type { Reports } from '../stores/mongo/reports';
 import type { Clock } from './clock';
-
-/** Where reports are kept for good. */
-export interface Reports {
-  insert(report: { readonly _id: string } & Readonly<Record<string, unknown>>): Promise<void>;
-}
 
 export interface LedgerReport {
   readonly reportId: string;
@@ -23,7 +19,7 @@ export interface LedgerAuditDependencies {
   readonly client: EtcdClient;
   readonly fresh: FreshObjects;
   readonly committer: Committer;
-  readonly reports: Reports;
+  readonly reports: Pick<Reports, 'insert'>;
   /** Whether an open lifecycle is there for an object. */
   readonly hasLifecycle: (object: ObjectReference) => Promise<boolean>;
   readonly nudge: (kind: ObjectReference['kind'], id: string) => void;

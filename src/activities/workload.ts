@@ -2,13 +2,8 @@ import type { DefinitionBody } from '../domain/definition';
 import type { ObservedFailure } from '../domain/plan';
 import type { Workload } from '../domain/workload';
 import { renderWorkload, WorkloadRefused } from '../domain/workload-render';
+import type { Bodies } from '../stores/mongo/bodies';
 import type { CachedObjects, FreshObjects, InstanceEntries } from '../stores/etcd/objects';
-
-/** Immutable documents under the hash of their content. */
-export interface Bodies<T> {
-  put(body: T): Promise<string>;
-  get(hash: string): Promise<T>;
-}
 
 export type WorkloadFault = { readonly failure: ObservedFailure };
 

@@ -153,6 +153,16 @@ export const localAgentStopMsMax = 30_000;
 
 // The record.
 export const projectorBatchMax = 100;
+/** How long a reachable MongoDB is looked for before an operation fails; longer than an election takes. */
+export const mongoServerSelectionTimeoutMs = 5_000;
+export const mongoConnectTimeoutMs = 5_000;
+/** How long one answer may take: a listing on the embedded server reads whole collections. */
+export const mongoSocketTimeoutMs = 30_000;
+/** How long an operation waits for one of the connections before it fails. */
+export const mongoWaitQueueTimeoutMs = 5_000;
+export const mongoConnectionsMax = 20;
+/** Texts of immutable bodies that a process keeps in memory, per collection. */
+export const bodiesCacheBytesMax = 16 * 1024 * 1024;
 
 // Servers and processes started on this machine (demo, dev, tests).
 /** The quota of an embedded etcd; a foreign one has its own. */

@@ -71,7 +71,7 @@ describe('a refusal', () => {
 describe('placing a queue', () => {
   it('goes by priority, then age, then id, and later ones see what earlier ones took', () => {
     const queue = [
-      request('young', { createdAt: '2026-11-21T10:00:02.000Z', resources: resources(0, 1500, 0) }),
+      request('0-young', { createdAt: '2026-11-21T10:00:02.000Z', resources: resources(0, 1500, 0) }),
       request('b', { createdAt: '2026-11-21T10:00:01.000Z', resources: resources(0, 1500, 0) }),
       request('a', { createdAt: '2026-11-21T10:00:01.000Z', resources: resources(0, 1500, 0) }),
       request('urgent', { priority: 1, createdAt: '2026-11-21T10:00:09.000Z', resources: resources(0, 1000, 0) }),
@@ -80,7 +80,7 @@ describe('placing a queue', () => {
     expect(assignments.map(({ instanceId }) => instanceId)).toEqual(['urgent', 'a', 'b']);
     expect(refusals).toEqual([
       {
-        instanceId: 'young',
+        instanceId: '0-young',
         refused: [{ workerId: 'w', code: 'NotEnoughMemory', message: 'needs 1500 MiB of memory, 96 MiB of 4096 MiB are free' }],
         message: '0 of 1 workers can hold it: NotEnoughMemory on 1',
         everPossible: true,

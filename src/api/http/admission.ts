@@ -14,6 +14,7 @@ import type { RequestContext } from './context';
 import { causeOf } from './context';
 import { earlierRecord, recordOf } from './idempotency';
 import { ApiProblem, problemOfRefusal } from './problem';
+import { problemOf } from './problem-of';
 
 /** The keys of an object as they were read. */
 interface Entries {
@@ -100,7 +101,8 @@ export class Admission {
       if (mutation.isNewWork) this.room.refuseWhenFull();
       return mutation.decide(await mutation.look(certain), admission);
     } catch (error) {
-      if (error instanceof ApiProblem) return error;
+      const problem = problemOf(error);
+      if (problem === error || problem.status < 500) return problem;
       throw error;
     }
   }

@@ -14,6 +14,8 @@ export interface Wait<Entries> {
   readonly revision: number;
   readonly timeoutMs: number | undefined;
   readonly signal: AbortSignal;
+  /** For answers that the phase did not come: where the object is that a change made all the same. */
+  readonly headers?: Readonly<Record<string, string>>;
   read(): Entries | undefined;
   /** Undefined: it may still come. */
   judge(entries: Entries): Verdict | undefined;
@@ -44,11 +46,12 @@ function look<Entries>(cache: WatchCache, wait: Wait<Entries>): { entries: Entri
 function tooLate<Entries>(wait: Wait<Entries>, timeoutMs: number): ApiProblem {
   const present = presentOf(wait);
   const detail = `${wait.id} did not come to ${wait.phase} within ${timeoutMs} ms; it is ${present.phase ?? 'not visible yet'}`;
-  return new ApiProblem('wait_timeout', detail, { members: { ...present } });
+  return new ApiProblem('wait_timeout', detail, { members: { ...present }, headers: wait.headers ?? {} });
 }
 
 function impossible<Entries>(wait: Wait<Entries>, reason: string): ApiProblem {
-  return new ApiProblem('wait_impossible', `${wait.id} can no longer come to ${wait.phase}: ${reason}`, { members: { ...presentOf(wait), reason } });
+  const detail = `${wait.id} can no longer come to ${wait.phase}: ${reason}`;
+  return new ApiProblem('wait_impossible', detail, { members: { ...presentOf(wait), reason }, headers: wait.headers ?? {} });
 }
 
 /** Where the object stands, so that a client need not ask for what it waited for in vain. */

@@ -87,7 +87,7 @@ async function startOnce(plan: ServerPlan, options: ServerOptions, ports: readon
     const timeoutMs = options.readyTimeoutMs ?? serverReadyTimeoutMs;
     await Promise.race([child.exited, untilAnswer(plan, ports, abandoned.signal, timeoutMs)]);
     // An answer counts only while the child runs: on a port that was taken, it came from somebody else.
-    
+    if (!child.isRunning()) throw ended(child, await child.exited);
     ready = true;
     return child;
   } catch (error) {

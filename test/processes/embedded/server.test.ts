@@ -73,8 +73,11 @@ test('an answer of somebody else on that port does not count', async () => {
     await probeHttp(`http://127.0.0.1:${port}`);
   };
   const { plan, options } = scripted('exit 1', slowProbe);
-  await expect(startServer(plan, { ...options, port })).rejects.toThrow(/ended with code 1/);
-  stranger.close();
+  try {
+    await expect(startServer(plan, { ...options, port })).rejects.toThrow(/ended with code 1/);
+  } finally {
+    stranger.close();
+  }
 });
 
 test('a MongoDB that accepts and says nothing is not ready', async () => {

@@ -1,0 +1,45 @@
+import importX from 'eslint-plugin-import-x';
+import tseslint from 'typescript-eslint';
+
+/** Which folders a folder of src/ must not import; the same arrows are held by test/architecture.test.ts. */
+const forbidden = {
+  domain: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes'],
+  workflows: ['leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes'],
+  activities: ['workflows', 'leaders', 'engine', 'agent', 'api', 'processes'],
+  leaders: ['workflows', 'engine', 'drivers', 'agent', 'api', 'processes'],
+  engine: ['leaders', 'drivers', 'agent', 'api', 'processes'],
+  stores: ['workflows', 'activities', 'leaders', 'engine', 'drivers', 'agent', 'api', 'processes'],
+  drivers: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'agent', 'api', 'processes'],
+  agent: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'api', 'processes'],
+  api: ['workflows', 'activities', 'leaders', 'engine', 'drivers', 'agent', 'processes'],
+};
+
+const zones = Object.entries(forbidden).map(([target, from]) => ({
+  target: `./src/${target}`,
+  from: from.map((folder) => `./src/${folder}`),
+}));
+
+export default tseslint.config(
+  { ignores: ['dist/', 'node_modules/', '.berth/', 'examples/'] },
+  ...tseslint.configs.recommendedTypeChecked,
+  {
+    files: ['**/*.ts'],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    plugins: { 'import-x': importX },
+    settings: { 'import-x/resolver': { node: { extensions: ['.ts', '.js'] } } },
+    rules: {
+      'import-x/no-restricted-paths': ['error', { zones }],
+      'max-lines': ['error', { max: 400 }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports' }],
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/require-await': 'off',
+      'no-console': 'error',
+    },
+  },
+  {
+    files: ['**/*.{js,cjs,mjs}'],
+    ...tseslint.configs.disableTypeChecked,
+    rules: { ...tseslint.configs.disableTypeChecked.rules, '@typescript-eslint/no-require-imports': 'off' },
+  },
+);

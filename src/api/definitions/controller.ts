@@ -1,0 +1,94 @@
+import { Body, Controller, Delete, Get, Inject, Param, Post, Query } from '@nestjs/common';
+import { ApiConsumes, ApiTags } from '@nestjs/swagger';
+import type { DefinitionBody } from '../../domain/definition';
+import type { Answer } from '../http/answer';
+import type { RequestContext } from '../http/context';
+import { Context } from '../http/context';
+import { Mutates, ReadsOnly } from '../http/docs';
+import type { Page } from '../http/paging';
+import { objectId } from '../http/queries';
+import { DefinitionActs } from './act-on-definition';
+import type { DefinitionVersions, DefinitionView, GetDefinitionQuery, ListDefinitionsQuery } from './api-schemas';
+import {
+  createDefinition,
+  definitionName,
+  definitionPage,
+  definitionVersions,
+  definitionView,
+  getDefinitionQuery,
+  listDefinitionsQuery,
+} from './api-schemas';
+import { DefinitionCreation } from './create-definition';
+import { Definitions } from './definitions';
+
+/** `/api/v1/definitions`: immutable versions of what instances are made from. */
+@ApiTags('definitions')
+@Controller('api/v1/definitions')
+export class DefinitionsController {
+  constructor(
+    @Inject(Definitions) private readonly definitions: Definitions,
+    @Inject(DefinitionCreation) private readonly creation: DefinitionCreation,
+    @Inject(DefinitionActs) private readonly acts: DefinitionActs,
+  ) {}
+
+  @Post()
+  @ApiConsumes('application/json', 'application/yaml')
+  @Mutates({
+    summary: 'Register a definition version',
+    status: 201,
+    answer: definitionView,
+    newWork: true,
+    problems: ['invalid_document', 'version_exists', 'artifact_not_found', 'artifact_outside', 'artifact_too_large', 'artifact_hash_mismatch', 'artifact_invalid'],
+  })
+  async create(@Body({ schema: createDefinition }) body: DefinitionBody, @Context() context: RequestContext): Promise<Answer<DefinitionView>> {
+    return this.definitions.answer(await this.creation.create(body, context));
+  }
+
+  @Get()
+  @ReadsOnly({ summary: 'List definition versions, oldest first', answer: definitionPage, consistency: 'eventual' })
+  list(@Query({ schema: listDefinitionsQuery }) query: ListDefinitionsQuery): Promise<Page<DefinitionView>> {
+    return this.definitions.list(query);
+  }
+
+  @Get('by-name/:name/versions')
+  @ReadsOnly({ summary: 'List all versions of one name, the highest first', answer: definitionVersions, consistency: 'eventual' })
+  versions(
+    @Param('name', { schema: definitionName }) name: string,
+    @Query({ schema: getDefinitionQuery }) query: GetDefinitionQuery,
+  ): Promise<DefinitionVersions> {
+    return this.definitions.versions(name, query);
+  }
+
+  @Get(':id')
+  @ReadsOnly({ summary: 'Show a definition version with its document', answer: definitionView, consistency: 'read-your-writes', problems: ['definition_not_found'] })
+  get(
+    @Param('id', { schema: objectId }) id: string,
+    @Query({ schema: getDefinitionQuery }) query: GetDefinitionQuery,
+  ): Promise<Answer<DefinitionView>> {
+    return this.definitions.get(id, query);
+  }
+
+  @Post(':id/deprecate')
+  @Mutates({
+    summary: 'Take no new instances; those that are there go on',
+    status: 200,
+    answer: definitionView,
+    ifMatch: true,
+    problems: ['definition_not_found', 'invalid_transition'],
+  })
+  async deprecate(@Param('id', { schema: objectId }) id: string, @Context() context: RequestContext): Promise<Answer<DefinitionView>> {
+    return this.definitions.answer(await this.acts.act('deprecate', id, context));
+  }
+
+  @Delete(':id')
+  @Mutates({
+    summary: 'Delete a deprecated version that no instance uses; its name and version are never given again',
+    status: 200,
+    answer: definitionView,
+    ifMatch: true,
+    problems: ['definition_not_found', 'invalid_transition', 'definition_in_use'],
+  })
+  async delete(@Param('id', { schema: objectId }) id: string, @Context() context: RequestContext): Promise<Answer<DefinitionView>> {
+    return this.definitions.answer(await this.acts.act('delete', id, context));
+  }
+}

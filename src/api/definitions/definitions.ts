@@ -1,0 +1,65 @@
+import { Inject, Injectable } from '@nestjs/common';
+import semver from 'semver';
+import type { DefinitionEntries } from '../../stores/etcd/objects';
+import type { ApiDependencies } from '../dependencies';
+import { apiDependencies } from '../dependencies';
+import type { Admitted } from '../http/admission';
+import type { Answer } from '../http/answer';
+import { mutationAnswer, readAnswer } from '../http/answers';
+import type { Page } from '../http/paging';
+import { pageOfObjects, withCursor } from '../http/paging';
+import { hasLabels } from '../http/queries';
+import { Reads } from '../http/reads';
+import type { DefinitionVersions, DefinitionView, GetDefinitionQuery, ListDefinitionsQuery } from './api-schemas';
+import { DefinitionBodiesInMemory } from './bodies';
+import { viewOfDefinition } from './view';
+
+/** Shows definition versions. */
+@Injectable()
+export class Definitions {
+  constructor(
+    @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
+    @Inject(Reads) private readonly reads: Reads,
+    @Inject(DefinitionBodiesInMemory) private readonly bodies: DefinitionBodiesInMemory,
+  ) {}
+
+  async get(id: string, query: GetDefinitionQuery): Promise<Answer<DefinitionView>> {
+    const revision = await this.reads.upTo(query);
+    const { cached, fresh } = this.dependencies;
+    const found = cached.definition(id) ?? (await fresh.definition(id));
+    return readAnswer(await this.whole(found, Math.max(revision, found.spec.revision)), found.spec);
+  }
+
+  async list(query: ListDefinitionsQuery): Promise<Page<DefinitionView>> {
+    const page = withCursor(query);
+    const revision = await this.reads.upTo(page);
+    const found = this.dependencies.cached.definitions().filter((entries) => matches(entries, query));
+    return pageOfObjects(found, page, revision, (entries) => viewOfDefinition(entries, revision));
+  }
+
+  /** All versions of one name, the highest first, those that were deleted included. */
+  async versions(name: string, query: GetDefinitionQuery): Promise<DefinitionVersions> {
+    const revision = await this.reads.upTo(query);
+    const found = this.dependencies.cached.definitions().filter(({ spec }) => spec.value.name === name);
+    found.sort((one, other) => semver.rcompare(one.spec.value.version, other.spec.value.version));
+    return { items: found.map((entries) => viewOfDefinition(entries, revision)), revision: String(revision) };
+  }
+
+  async answer(admitted: Admitted<DefinitionEntries>): Promise<Answer<DefinitionView>> {
+    const { subject, revision = subject.status.revision } = admitted;
+    return mutationAnswer(await this.whole(subject, revision), { ...admitted, location: `/api/v1/definitions/${subject.id}` });
+  }
+
+  private async whole(entries: DefinitionEntries, revision: number): Promise<DefinitionView> {
+    return viewOfDefinition(entries, revision, await this.bodies.get(entries.spec.value.contentHash));
+  }
+}
+
+function matches({ spec, status }: DefinitionEntries, query: ListDefinitionsQuery): boolean {
+  const { phase } = status.value;
+  return (
+    (query.phase === undefined ? phase !== 'DELETED' : query.phase.includes(phase)) &&
+    (query.name === undefined || spec.value.name === query.name) &&
+    hasLabels(spec.value.labels, query.label)
+  );
+}

@@ -1,0 +1,15 @@
+import { Module } from '@nestjs/common';
+import { DefinitionActs } from './act-on-definition';
+import { DefinitionActivation } from './activation';
+import { DefinitionBodiesInMemory } from './bodies';
+import { DefinitionsController } from './controller';
+import { DefinitionCreation } from './create-definition';
+import { Definitions } from './definitions';
+import { DefinitionLookup } from './lookup';
+
+@Module({
+  controllers: [DefinitionsController],
+  providers: [Definitions, DefinitionCreation, DefinitionActs, DefinitionActivation, DefinitionBodiesInMemory, DefinitionLookup],
+  exports: [DefinitionLookup, DefinitionBodiesInMemory],
+})
+export class DefinitionsModule {}

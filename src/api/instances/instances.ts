@@ -1,0 +1,83 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { InstancePhase } from '../../domain/phases';
+import type { InstanceEntries } from '../../stores/etcd/objects';
+import type { ApiDependencies } from '../dependencies';
+import { apiDependencies } from '../dependencies';
+import type { Admitted } from '../http/admission';
+import type { Answer } from '../http/answer';
+import { mutationAnswer, readAnswer } from '../http/answers';
+import type { RequestContext } from '../http/context';
+import type { Page } from '../http/paging';
+import { pageOfObjects, withCursor } from '../http/paging';
+import { hasLabels } from '../http/queries';
+import { Reads } from '../http/reads';
+import { waitForPhase } from '../http/wait';
+import type { GetInstanceQuery, InstanceDocument, InstanceWaitQuery, ListInstancesQuery } from './schemas';
+import { viewOfInstance } from './view';
+import { judgeInstance } from './wait';
+
+/** Shows instances, at once or when they have come to a phase. */
+@Injectable()
+export class Instances {
+  constructor(
+    @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
+    @Inject(Reads) private readonly reads: Reads,
+  ) {}
+
+  async get(id: string, query: GetInstanceQuery, context: RequestContext): Promise<Answer<InstanceDocument>> {
+    const revision = await this.reads.upTo(query);
+    const { cached, cache, fresh } = this.dependencies;
+    // What was created through another replica a moment ago is not absent.
+    const found = cached.instance(id) ?? (await fresh.instance(id));
+    if (query.waitFor === undefined) return readAnswer(this.show(found, Math.max(revision, found.spec.revision)), found.spec);
+    const present = await this.wait(found, { phase: query.waitFor, revision: found.spec.revision, timeoutMs: query.timeout }, context);
+    return readAnswer(this.show(present, cache.revision), present.spec);
+  }
+
+  async list(query: ListInstancesQuery): Promise<Page<InstanceDocument>> {
+    const page = withCursor(query);
+    const revision = await this.reads.upTo(page);
+    const found = this.dependencies.cached.instances().filter((entries) => matches(entries, query));
+    return pageOfObjects(found, page, revision, (entries) => this.show(entries, revision));
+  }
+
+  /** The answer to a change: at once, or when the phase has come that the change was made for. */
+  async answer(admitted: Admitted<InstanceEntries>, query: InstanceWaitQuery, context: RequestContext): Promise<Answer<InstanceDocument>> {
+    const { subject, revision = subject.spec.revision } = admitted;
+    const location = `/api/v1/instances/${subject.id}`;
+    const describe = (entries: InstanceEntries) => mutationAnswer(this.show(entries, revision), { ...admitted, subject: entries, revision, location });
+    if (query.waitFor === undefined) return describe(subject);
+    return describe(await this.wait(subject, { phase: query.waitFor, revision, timeoutMs: query.timeout }, context));
+  }
+
+  private wait(
+    { id, spec }: InstanceEntries,
+    wanted: { readonly phase: InstancePhase; readonly revision: number; readonly timeoutMs: number | undefined },
+    context: RequestContext,
+  ): Promise<InstanceEntries> {
+    const { cache, cached } = this.dependencies;
+    return waitForPhase<InstanceEntries>(cache, {
+      ...wanted,
+      collection: 'instances',
+      id,
+      signal: context.gone,
+      read: () => cached.instance(id),
+      judge: (entries) => judgeInstance(entries, wanted.phase, spec.value.generation),
+      describe: ({ status }) => ({ phase: status.value.phase, message: status.value.message, lastFailure: status.value.lastFailure }),
+    });
+  }
+
+  private show(entries: InstanceEntries, revision: number): InstanceDocument {
+    const workerId = entries.allocation?.value.workerId;
+    return viewOfInstance(entries, workerId === undefined ? undefined : this.dependencies.cached.worker(workerId), revision);
+  }
+}
+
+function matches({ spec, status, allocation }: InstanceEntries, query: ListInstancesQuery): boolean {
+  return (
+    (query.phase === undefined || query.phase.includes(status.value.phase)) &&
+    (query.worker === undefined || allocation?.value.workerId === query.worker) &&
+    (query.definition === undefined || spec.value.definition.name === query.definition) &&
+    hasLabels(spec.value.labels, query.label)
+  );
+}

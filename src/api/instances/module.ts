@@ -1,0 +1,15 @@
+import { Module } from '@nestjs/common';
+import { DefinitionsModule } from '../definitions/module';
+import { InstanceActs } from './act-on-instance';
+import { InstancesController } from './controller';
+import { InstanceCreation } from './create-instance';
+import { Instances } from './instances';
+import { Placeability } from './placeability';
+
+@Module({
+  imports: [DefinitionsModule],
+  controllers: [InstancesController],
+  providers: [Instances, InstanceCreation, InstanceActs, Placeability],
+  exports: [Instances],
+})
+export class InstancesModule {}

@@ -1,0 +1,35 @@
+import type { DefinitionBody } from '../domain/definition';
+import type { Workload } from '../domain/workload';
+import { AuditEvents } from '../stores/mongo/audit-events';
+import type { Bodies } from '../stores/mongo/bodies';
+import { artifactBodies, definitionBodies, workloadBodies } from '../stores/mongo/bodies';
+import { connectMongo } from '../stores/mongo/connection';
+import { Reports } from '../stores/mongo/reports';
+import type { Settings } from './environment';
+
+/** What MongoDB holds: immutable bodies, and the permanent record. */
+export interface Documents {
+  readonly definitions: Bodies<DefinitionBody>;
+  readonly artifacts: Bodies<string>;
+  readonly workloads: Bodies<Workload>;
+  readonly auditEvents: AuditEvents;
+  readonly reports: Reports;
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Connects to MongoDB and makes its indexes. Rejects when it does not answer. */
+export async function openDocuments(settings: Pick<Settings, 'mongodbUri' | 'mongodbDatabase'>): Promise<Documents> {
+  const connection = connectMongo({ uri: settings.mongodbUri, database: settings.mongodbDatabase, appName: 'berth' });
+  const auditEvents = new AuditEvents(connection);
+  await auditEvents.prepare();
+  return {
+    definitions: definitionBodies(connection),
+    artifacts: artifactBodies(connection),
+    workloads: workloadBodies(connection),
+    auditEvents,
+    reports: new Reports(connection),
+    ping: () => connection.ping(),
+    close: () => connection.close(),
+  };
+}

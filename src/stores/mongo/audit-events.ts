@@ -1,0 +1,65 @@
+import { canonicalJson } from '../../domain/canonical-json';
+import type { CloudEvent, RecordedEvent } from '../../domain/events';
+import { toCloudEvent } from '../../domain/events';
+import type { MongoConnection } from './connection';
+import { insertOnce } from './insert-once';
+
+/** The permanent record of everything that happened. */
+export interface AuditRecord {
+  /** Inserting an event again is fine if it is the same event; another one under its id is a `RecordConflictError`. */
+  insert(events: readonly RecordedEvent[]): Promise<void>;
+  /** Events of one object with a higher sequence, ascending, at most `limit`. */
+  ofSubject(subject: string, page: EventPage): Promise<readonly CloudEvent[]>;
+}
+
+export interface EventPage {
+  readonly afterSequence?: number;
+  readonly limit: number;
+}
+
+/** A CloudEvent under its id, its attributes as fields. */
+type EventDocument = Omit<CloudEvent, 'id' | 'data'> & {
+  readonly _id: string;
+  /** Canonical JSON: what events tell of holds keys with dots, and lists of lists, which not every server takes. */
+  readonly data: string;
+};
+
+/** Append-only: nothing in it is ever changed or removed. */
+export class AuditEvents implements AuditRecord {
+  constructor(private readonly connection: MongoConnection) {}
+
+  /** Creates the index if it is not there; to be called once by each process that uses it. */
+  async prepare(): Promise<void> {
+    await this.connection.attempt('create the index of audit_events', () =>
+      this.collection().createIndex({ subject: 1, sequence: 1 }),
+    );
+  }
+
+  async insert(events: readonly RecordedEvent[]): Promise<void> {
+    await insertOnce(this.connection, this.collection(), events.map(toDocument));
+  }
+
+  async ofSubject(subject: string, { afterSequence = 0, limit }: EventPage): Promise<readonly CloudEvent[]> {
+    const documents = await this.connection.attempt('read audit_events', () =>
+      this.collection()
+        .find({ subject, sequence: { $gt: afterSequence } })
+        .sort({ sequence: 1 })
+        .limit(limit)
+        .toArray(),
+    );
+    return documents.map(fromDocument);
+  }
+
+  private collection() {
+    return this.connection.collection<EventDocument>('audit_events');
+  }
+}
+
+function toDocument(event: RecordedEvent): EventDocument {
+  const { id, data, ...attributes } = toCloudEvent(event);
+  return { _id: id, ...attributes, data: canonicalJson(data) };
+}
+
+function fromDocument({ _id, data, ...attributes }: EventDocument): CloudEvent {
+  return { ...attributes, id: _id, data: JSON.parse(data) as CloudEvent['data'] };
+}

@@ -1,0 +1,42 @@
+/** MongoDB cannot be reached, or does not answer in time. The same operation may be repeated: all writes are inserts. */
+export class MongoUnavailableError extends Error {
+  constructor(operation: string, cause: unknown) {
+    super(`MongoDB did not ${operation}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.name = 'MongoUnavailableError';
+  }
+}
+
+/** A document is there under this id already, and it is another one. What is recorded is never overwritten. */
+export class RecordConflictError extends Error {
+  constructor(
+    readonly collection: string,
+    readonly id: string,
+    readonly stored: unknown,
+    readonly given: unknown,
+  ) {
+    super(`${collection}/${id} is recorded already and differs; stored: ${excerpt(stored)}; given: ${excerpt(given)}`);
+    this.name = 'RecordConflictError';
+  }
+}
+
+/** A body that something refers to is not there. */
+export class BodyMissingError extends Error {
+  constructor(readonly collection: string, readonly hash: string) {
+    super(`${collection}/${hash} does not exist`);
+    this.name = 'BodyMissingError';
+  }
+}
+
+/** The stored text is not the one that its hash names: somebody changed it, or it was damaged. */
+export class BodyCorruptError extends Error {
+  constructor(readonly collection: string, readonly hash: string, readonly found: string) {
+    super(`${collection}/${hash} is damaged: its content has the hash ${found}`);
+    this.name = 'BodyCorruptError';
+  }
+}
+
+/** Enough of a document to recognise it in a log. */
+function excerpt(document: unknown): string {
+  const text = JSON.stringify(document);
+  return text.length <= 500 ? text : `${text.slice(0, 500)}…`;
+}

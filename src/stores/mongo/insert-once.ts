@@ -1,0 +1,48 @@
+import { MongoBulkWriteError } from 'mongodb';
+import type { Collection, Filter, OptionalUnlessRequiredId } from 'mongodb';
+import { canonicalJson } from '../../domain/canonical-json';
+import type { MongoConnection } from './connection';
+import { RecordConflictError } from './errors';
+
+/** A document whose id follows from what it is. */
+export interface Recorded {
+  readonly _id: string;
+}
+
+const duplicateKeyCode = 11000;
+
+/**
+ * The one way of writing to collections that grow. Inserting again what is there already is fine, since a
+ * writer that lost the answer repeats itself; a document that differs from the one there is refused.
+ */
+export async function insertOnce<T extends Recorded>(
+  connection: MongoConnection,
+  collection: Collection<T>,
+  documents: readonly T[],
+): Promise<void> {
+  if (documents.length === 0) return;
+  const name = collection.collectionName;
+  const duplicates = await connection.attempt(`insert into ${name}`, () => insertNew(collection, documents));
+  // One by one by id: on the embedded server a query for several ids reads the whole collection.
+  for (const given of duplicates) {
+    const stored = await connection.attempt(`read ${name}`, () =>
+      collection.findOne({ _id: given._id } as Filter<T>),
+    );
+    if (canonicalJson(stored) !== canonicalJson(given)) throw new RecordConflictError(name, given._id, stored, given);
+  }
+}
+
+/** Inserts what is not there; answers those whose id was taken. */
+async function insertNew<T extends Recorded>(collection: Collection<T>, documents: readonly T[]): Promise<T[]> {
+  try {
+    await collection.insertMany(documents as Array<OptionalUnlessRequiredId<T>>, { ordered: false });
+    return [];
+  } catch (error) {
+    if (!(error instanceof MongoBulkWriteError)) throw error;
+    const failures = [error.writeErrors].flat();
+    const onlyDuplicates = failures.length > 0 && failures.every(({ code }) => code === duplicateKeyCode);
+    // A write concern that was not met is no duplicate: what was inserted may yet be lost.
+    if (!onlyDuplicates || error.result.getWriteConcernError()) throw error;
+    return failures.map(({ index }) => documents[index]!);
+  }
+}

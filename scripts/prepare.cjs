@@ -42,8 +42,12 @@ function isInstalledAsLocked() {
   });
 }
 
+/**
+ * Not `npm ci`: it refuses a lockfile that lacks the optional packages of another platform, which is what npm writes
+ * where the registry does not offer them. Without saving, install keeps to the lockfile too, and leaves it as it is.
+ */
 function install() {
-  return run('installing npm packages', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  return run('installing npm packages', 'npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']);
 }
 
 async function compileIfChanged() {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Observation, PlannedEntry } from '../domain/plan';
 import { pathSegment } from '../drivers/runtimes/host-directory';
 import { writeFileAtomically } from './atomic-file';
+import { errorCode } from '../drivers/runtimes/error-code';
 
 /** How an attempt ended, or that it was stopped: what is observed of an allocation of which nothing runs. */
 export type Outcome = Pick<Observation, 'attempt' | 'components' | 'failure'> & {
@@ -62,7 +63,7 @@ export class AgentStore {
     try {
       return await readFile(this.workloadFile(hash), 'utf8');
     } catch (error) {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+      if (errorCode(error) === 'ENOENT') return undefined;
       throw error;
     }
   }

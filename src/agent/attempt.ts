@@ -112,7 +112,7 @@ export class Attempt {
   }
 
   private get usesHost(): boolean {
-    return this.workload.components.some((component) => this.runtimeOf(component).usesHost);
+    return this.workload.components.some(({ runtime }) => this.host.runtimes.get(runtime)?.usesHost);
   }
 
   private hold(component: RunningComponent): void {

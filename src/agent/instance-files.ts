@@ -3,6 +3,7 @@ import { lstat, mkdir, open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { reservedDirectory } from '../drivers/runtimes/host-directory';
 import { RuntimeFailure } from '../drivers/runtimes/runtime';
+import { errorCode } from '../drivers/runtimes/error-code';
 
 /**
  * Makes an instance's directory and writes a workload's files into it; what else is there stays. Nothing is written
@@ -44,7 +45,7 @@ async function writeWithoutFollowing(target: string, text: string, file: string)
   // Non-blocking, since opening a pipe that nobody reads would wait for ever.
   const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_NONBLOCK } = constants;
   const handle = await open(target, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK, 0o600).catch((error: unknown) => {
-    if (['ELOOP', 'EISDIR', 'ENXIO'].some((code) => hasCode(error, code))) throw unsafe(file, 'something else has its name', error);
+    if (['ELOOP', 'EISDIR', 'ENXIO'].includes(errorCode(error) ?? '')) throw unsafe(file, 'something else has its name', error);
     throw error;
   });
   try {
@@ -59,9 +60,5 @@ function unsafe(file: string, why: string, cause?: unknown): RuntimeFailure {
 }
 
 function ignoreExisting(error: unknown): void {
-  if (!hasCode(error, 'EEXIST')) throw error;
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
+  if (errorCode(error) !== 'EEXIST') throw error;
 }

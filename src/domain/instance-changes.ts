@@ -64,7 +64,7 @@ export function begin(step: Exclude<HostStep, 'undo'>, view: InstanceView, momen
     undo: row.wanted === 'running' ? withUndo(status.undo, { step, undo: 'remove', attempt: hostAttempt }) : status.undo,
     ...(halted !== undefined && { halted: { reason: halted, generation: spec.generation } }),
     ...(endsHalt && { halted: undefined, startedAt: undefined, deadlineAt: undefined }),
-    ...(step === 'restart' && { restarts: { count: restartsSoFar(view, moment.nowMs) + 1, lastAt: isoTime(moment.nowMs) } }),
+    ...(step === 'restart' && restartedAt(moment, restartsSoFar(view, moment.nowMs) + 1)),
   });
   const ready = withConditionOf(changed, moment, 'Ready', 'False', readyReason(step), changed.message);
   const tellsHost = row.wanted === 'running' || mayExistOnHost(view);
@@ -169,6 +169,7 @@ function nowRunning(view: InstanceView, moment: Moment): InstanceStatus {
     startedAt,
     deadlineAt,
     componentStatus: view.observed?.components ?? {},
+    ...(status.restarts.count > 0 && restartedAt(moment, status.restarts.count)),
   });
   return withConditionOf(running, moment, 'Ready', 'True', 'AllComponentsReady', 'all components are ready');
 }
@@ -206,11 +207,17 @@ function ended(view: InstanceView, moment: Moment, phase: 'TERMINATED' | 'FAILED
   return withConditionOf(status, moment, 'Ready', 'False', phase === 'FAILED' ? 'ComponentFailure' : 'Terminated', message);
 }
 
+/** `lastAt` is moved to when it came up, once it did: a slow start is no undisturbed run. */
+function restartedAt(moment: Moment, count: number): Pick<InstanceStatus, 'restarts'> {
+  return { restarts: { count, lastAt: isoTime(moment.nowMs) } };
+}
+
 /** Restarts that still count: those after which it did not run for as long as the longest backoff. */
 function restartsSoFar(view: InstanceView, nowMs: number): number {
-  const { restarts } = view.status;
-  const undisturbedMs = restarts.lastAt === undefined ? Infinity : nowMs - Date.parse(restarts.lastAt);
-  return undisturbedMs > view.spec.retry.maxBackoffMs ? 0 : restarts.count;
+  const { restarts, operation } = view.status;
+  // A pause between two tries is no undisturbed run either.
+  if (operation?.step === 'restart' || restarts.lastAt === undefined) return restarts.count;
+  return nowMs - Date.parse(restarts.lastAt) > view.spec.retry.maxBackoffMs ? 0 : restarts.count;
 }
 
 /** The next status: changed fields over the former ones; the time moves only because something else does. */

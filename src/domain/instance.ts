@@ -66,7 +66,7 @@ export interface InstanceStatus {
   readonly resources: Readonly<Record<string, ResourceReference>>;
   /** Number of the last start asked of a host, so that numbers are never used twice. */
   readonly attempt: number;
-  /** Restarts since the instance last ran undisturbed, so that a crash loop is bounded. */
+  /** Restarts since the instance last ran undisturbed, so that a crash loop is bounded; `lastAt`: when the last one was asked for, or came up. */
   readonly restarts: { readonly count: number; readonly lastAt?: string };
   /** Where it ran last; `retry` prefers this worker. */
   readonly formerWorkerId?: string;

@@ -71,8 +71,6 @@ export const idempotencyKeyCharactersMax = 255;
 /** Instances with a higher priority are placed first; the default is 0. */
 export const instancePriorityMin = -1000;
 export const instancePriorityMax = 1000;
-/** Bodies of definitions that a replica of the API keeps in memory. */
-export const definitionBodiesCachedMax = 500;
 /** How often a definition that waits for its artifact is looked after. */
 export const definitionSweepIntervalMs = 30_000;
 /** How often etcd is asked how full it is. */

@@ -52,7 +52,8 @@ export class StackStartError extends Error {
 
 const readyTimeoutMs = 60_000;
 const readyPollMs = 50;
-const entriesDirectory = __dirname;
+/** The compiled entries, also when this file itself runs from its source (tests, benchmarks). */
+const entriesDirectory = join(__dirname, '..', '..', 'dist', 'processes');
 
 /** Brings everything up on free ports and resolves when the API says that it is ready. */
 export async function startStack(options: StackOptions): Promise<Stack> {

@@ -151,7 +151,7 @@ export function runs(pid: number): boolean {
 }
 
 /** Waits for a condition that nobody announces. */
-export async function eventually(holds: () => boolean | Promise<boolean>, what: string, timeoutMs = 10_000): Promise<void> {
+export async function eventually(holds: () => boolean | Promise<boolean>, what: string, timeoutMs = 4_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);

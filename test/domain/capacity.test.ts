@@ -38,7 +38,7 @@ describe('claiming capacity', () => {
       1000,
     ],
   ])('refuses %j', (claim, code, message, dimension, limit, allocated) => {
-    const requested = Math.max(...Object.values(claim));
+    const requested = Math.max(claim.cpuMillicores, claim.memoryMib, claim.storageMib);
     const outcome = claimCapacity(claimed(emptyCapacity(declared), resources(1000, 1000, 1000)), claim, 4);
     expect(outcome).toEqual({ refused: { code, message, dimension, limit, allocated, requested } });
   });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { PortRequest } from '../../src/domain/definition';
 import { CorruptPortBitmapError } from '../../src/domain/port-bitmap';
+import type { PortRefusal } from '../../src/domain/ports';
 import { choosePorts, claimPorts, emptyPorts, freeCount, heldPorts, isHeld, releasePorts } from '../../src/domain/ports';
 import type { PortRange, WorkerPorts } from '../../src/domain/worker';
 
@@ -118,7 +119,7 @@ describe('choosing ports', () => {
     [requests(2000, ...Array<undefined>(8)), 'NotEnoughPorts', 'needs 9 ports, 8 of 10 are free', { requested: 9, free: 8 }],
   ])('refuses %#: %s', (asked, code, message, numbers) => {
     const choice = choosePorts({ requests: asked, ports: holding([2003]), hostPorts: [2005, 9999], seed: 'a' });
-    expect(choice).toEqual({ refused: expect.objectContaining({ code, message, ...numbers }) });
+    expect(choice).toEqual({ refused: expect.objectContaining({ code, message, ...numbers }) as PortRefusal });
   });
 
   it('says one port in the singular', () => {

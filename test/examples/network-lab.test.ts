@@ -22,9 +22,7 @@ beforeAll(async () => {
 
 afterEach(() => sockets.splice(0).forEach((socket) => socket.destroy()));
 
-afterAll(async () => {
-  expect(await lab.stop()).toEqual([0]);
-});
+afterAll(() => RunningExample.killAll());
 
 async function console(port: number): Promise<Socket> {
   const socket = await connected(port);
@@ -137,6 +135,12 @@ it('runs twice on one host', async () => {
   expect(await second.stop()).toEqual([0]);
 });
 
+it('ends when it is told to', async () => {
+  const ending = await RunningExample.start(body);
+  (await eventually(() => connected(ending.port('serial_1')))).destroy();
+  expect(await ending.stop()).toEqual([0]);
+});
+
 it('fails where one of its ports is taken, and leaves the probed one closed', async () => {
   const taken = createServer();
   const broken = await RunningExample.start(body, (workload) => {
@@ -146,7 +150,6 @@ it('fails where one of its ports is taken, and leaves the probed one closed', as
   expect(await broken.exitCode()).toBe(1);
   expect(broken.output.join('')).toContain('EADDRINUSE');
   await expect(connected(broken.port('serial_1'))).rejects.toMatchObject({ code: 'ECONNREFUSED' });
-  await broken.stop();
   taken.close();
 });
 
@@ -157,5 +160,4 @@ it('refuses a topology in which a placeholder was left standing', async () => {
   }));
   expect(await broken.exitCode()).toBe(1);
   expect(broken.output.join('')).toContain('the console of edge-2 has no port: serial:${PORT_SERIAL_2}');
-  await broken.stop();
 });

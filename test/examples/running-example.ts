@@ -16,10 +16,11 @@ import { renderWorkload } from '../../src/domain/workload-render';
 
 export const examplesDirectory = path.join(__dirname, '../../examples');
 export const address = '127.0.0.1';
-const waitMs = 10_000;
+const waitMs = 4000;
 
 /** An example's components as processes in a directory of their own, as a worker would run them. */
 export class RunningExample {
+  private static readonly started = new Set<RunningExample>();
   readonly output: string[] = [];
 
   private constructor(
@@ -46,7 +47,17 @@ export class RunningExample {
     const processes = workload.components.map(({ command: [program, ...args], environment }) =>
       spawn(program!, args, { cwd: directory, env: { PATH: process.env.PATH, ...environment } }),
     );
-    return new RunningExample(workload, directory, processes);
+    const example = new RunningExample(workload, directory, processes);
+    RunningExample.started.add(example);
+    return example;
+  }
+
+  /** Ends what a failed test left behind; otherwise its processes would keep jest waiting. */
+  static killAll(): void {
+    for (const example of RunningExample.started) {
+      example.processes.forEach((child) => child.kill('SIGKILL'));
+      example.forget();
+    }
   }
 
   port(name: string): number {
@@ -66,8 +77,13 @@ export class RunningExample {
   async stop(): Promise<Array<number | null>> {
     this.processes.forEach((child, index) => child.kill(this.workload.components[index]!.stop.signal));
     const codes = await Promise.all(this.processes.map((_, index) => this.exitCode(index)));
-    rmSync(this.directory, { recursive: true, force: true });
+    this.forget();
     return codes;
+  }
+
+  private forget(): void {
+    RunningExample.started.delete(this);
+    rmSync(this.directory, { recursive: true, force: true });
   }
 }
 

@@ -4,12 +4,7 @@ import path from 'node:path';
 import { resources } from '../../src/api/documents/scalars';
 import { address, connected, eventually, exampleDefinition, examplesDirectory, RunningExample } from './running-example';
 
-let running: RunningExample | undefined;
-
-afterEach(async () => {
-  await running?.stop();
-  running = undefined;
-});
+afterEach(() => RunningExample.killAll());
 
 async function get(example: RunningExample, at: string): Promise<Response> {
   return fetch(`http://${address}:${example.port('http')}${at}`);
@@ -26,8 +21,7 @@ async function ticksOf(response: Response): Promise<number> {
 
 describe('the two-tier service', () => {
   it('shows what its background process does, on both ports', async () => {
-    running = await RunningExample.start(exampleDefinition('two-tier-service'));
-    const service = running;
+    const service = await RunningExample.start(exampleDefinition('two-tier-service'));
     await ready(service, '/healthz');
     await expect((await get(service, '/')).json()).resolves.toEqual({ greeting: 'Hello from test-1', ticks: expect.any(Number) as number });
     const before = await ticksOf(await get(service, '/'));
@@ -38,20 +32,19 @@ describe('the two-tier service', () => {
   });
 
   it('is not ready while the background process has not begun', async () => {
-    running = await RunningExample.start(exampleDefinition('two-tier-service'), (workload) => ({
+    const service = await RunningExample.start(exampleDefinition('two-tier-service'), (workload) => ({
       ...workload,
       components: workload.components.slice(0, 1),
     }));
-    const service = running;
     await eventually(async () => expect((await get(service, '/healthz')).status).toBe(503));
   });
 });
 
 describe('the failing start', () => {
   it('fails as it stands, and says why', async () => {
-    running = await RunningExample.start(exampleDefinition('failing-start'));
-    expect(await running.exitCode()).toBe(1);
-    expect(running.output.join('')).toContain('the gate is closed: there is no gate-open');
+    const closed = await RunningExample.start(exampleDefinition('failing-start'));
+    expect(await closed.exitCode()).toBe(1);
+    expect(closed.output.join('')).toContain('the gate is closed: there is no gate-open');
   });
 
   it('starts once the file is there that the definition was given', async () => {
@@ -59,10 +52,10 @@ describe('the failing start', () => {
     expect(await closed.exitCode()).toBe(1);
     const gate = path.join(closed.directory, 'gate');
     writeFileSync(gate, '');
-    running = await RunningExample.start(exampleDefinition('failing-start', (definition) => definition.replace('GATE_FILE: gate-open', `GATE_FILE: ${gate}`)));
-    await ready(running, '/');
-    expect(await running.stop()).toEqual([0]);
-    await closed.stop();
+    const withGate = (definition: string) => definition.replace('GATE_FILE: gate-open', `GATE_FILE: ${gate}`);
+    const open = await RunningExample.start(exampleDefinition('failing-start', withGate));
+    await ready(open, '/');
+    expect(await open.stop()).toEqual([0]);
   });
 });
 

@@ -25,7 +25,7 @@ export class FakeControlPlane {
   private leaseId = '';
   private revision = 100;
   private readonly plan = new Map<string, PlannedEntry>();
-  private readonly workloads = new Map<string, Workload>();
+  readonly workloads = new Map<string, Workload>();
   private readonly streams = new Set<http.ServerResponse>();
   private readonly events = new EventEmitter().setMaxListeners(0);
   private server: http.Server | undefined;
@@ -116,7 +116,7 @@ export class FakeControlPlane {
   }
 
   /** Resolves once a condition on what was received holds. */
-  async until(holds: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
+  async until(holds: () => boolean, what: string, timeoutMs = 4_000): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     while (!holds()) {
       const remainingMs = deadline - Date.now();

@@ -9,7 +9,6 @@ import { syncArtifact } from '../artifacts/sync-artifact';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import { admittedBy } from '../http/admission';
-import { DefinitionBodiesInMemory } from './bodies';
 
 /**
  * Makes definitions with an artifact ACTIVE once it was fetched. A definition whose server died between its two
@@ -21,7 +20,6 @@ export class DefinitionActivation implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
-    @Inject(DefinitionBodiesInMemory) private readonly bodies: DefinitionBodiesInMemory,
   ) {}
 
   onModuleInit(): void {
@@ -50,7 +48,7 @@ export class DefinitionActivation implements OnModuleInit, OnModuleDestroy {
     const waiting = this.dependencies.cached.definitions().filter(({ status }) => status.value.phase === 'PENDING_SYNC');
     for (const entries of waiting) {
       try {
-        const body = await this.bodies.get(entries.spec.value.contentHash);
+        const body = await this.dependencies.definitionBodies.get(entries.spec.value.contentHash);
         const artifact = await syncArtifact(body, this.dependencies.artifactsDirectory);
         if (!artifact) continue;
         await this.dependencies.artifactBodies.put(artifact.text);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { name } from '../documents/scalars';
 import { section } from '../documents/schema';
-import { labelsFilter, pageFields, readQuery, several } from '../http/queries';
+import { labelsFilter, pageFields, several } from '../http/queries';
 import type { DeepReadonly } from '../http/views';
 import { constraintsView, headerFields, pageOf, portRequestView, resourcesView } from '../http/views';
 import { parseDefinition } from './document';
@@ -15,9 +15,6 @@ export const createDefinition = {
 export const definitionName = name;
 
 export const definitionPhases = ['PENDING_SYNC', 'ACTIVE', 'DEPRECATED', 'DELETED'] as const;
-
-export const getDefinitionQuery = readQuery;
-export type GetDefinitionQuery = z.output<typeof getDefinitionQuery>;
 
 export const listDefinitionsQuery = section({
   ...pageFields,
@@ -71,8 +68,7 @@ const documentView = z
 
 export const definitionView = z
   .object({
-    ...headerFields,
-    kind: z.literal('Definition'),
+    ...headerFields('Definition'),
     spec: z.object({ name: z.string(), version: z.string(), contentHash: z.string(), artifact: artifactView.optional() }),
     status: z.object({
       phase: z.enum(definitionPhases),

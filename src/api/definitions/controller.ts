@@ -6,16 +6,16 @@ import type { RequestContext } from '../http/context';
 import { Context } from '../http/context';
 import { Mutates, ReadsOnly } from '../http/docs';
 import type { Page } from '../http/paging';
-import { objectId } from '../http/queries';
+import type { ReadQuery } from '../http/queries';
+import { objectId, readQuery } from '../http/queries';
 import { DefinitionActs } from './act-on-definition';
-import type { DefinitionVersions, DefinitionView, GetDefinitionQuery, ListDefinitionsQuery } from './api-schemas';
+import type { DefinitionVersions, DefinitionView, ListDefinitionsQuery } from './api-schemas';
 import {
   createDefinition,
   definitionName,
   definitionPage,
   definitionVersions,
   definitionView,
-  getDefinitionQuery,
   listDefinitionsQuery,
 } from './api-schemas';
 import { DefinitionCreation } from './create-definition';
@@ -54,7 +54,7 @@ export class DefinitionsController {
   @ReadsOnly({ summary: 'List all versions of one name, the highest first', answer: definitionVersions, consistency: 'eventual' })
   versions(
     @Param('name', { schema: definitionName }) name: string,
-    @Query({ schema: getDefinitionQuery }) query: GetDefinitionQuery,
+    @Query({ schema: readQuery }) query: ReadQuery,
   ): Promise<DefinitionVersions> {
     return this.definitions.versions(name, query);
   }
@@ -63,7 +63,7 @@ export class DefinitionsController {
   @ReadsOnly({ summary: 'Show a definition version with its document', answer: definitionView, consistency: 'read-your-writes', problems: ['definition_not_found'] })
   get(
     @Param('id', { schema: objectId }) id: string,
-    @Query({ schema: getDefinitionQuery }) query: GetDefinitionQuery,
+    @Query({ schema: readQuery }) query: ReadQuery,
   ): Promise<Answer<DefinitionView>> {
     return this.definitions.get(id, query);
   }

@@ -14,7 +14,6 @@ import type { RequestContext } from '../http/context';
 import { mintId } from '../http/ids';
 import { ApiProblem } from '../http/problem';
 import { DefinitionActivation } from './activation';
-import { DefinitionBodiesInMemory } from './bodies';
 import { DefinitionLookup } from './lookup';
 
 /** What must be stored before a commit may name it. */
@@ -34,7 +33,6 @@ export class DefinitionCreation {
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(Admission) private readonly admission: Admission,
     @Inject(DefinitionLookup) private readonly definitions: DefinitionLookup,
-    @Inject(DefinitionBodiesInMemory) private readonly bodies: DefinitionBodiesInMemory,
     @Inject(DefinitionActivation) private readonly activation: DefinitionActivation,
   ) {}
 
@@ -59,7 +57,7 @@ export class DefinitionCreation {
 
   /** A body that no commit comes to name is waste, but a commit that names a missing body would be a fault. */
   private async prepare(body: DefinitionBody): Promise<Prepared> {
-    const contentHash = await this.bodies.put(body);
+    const contentHash = await this.dependencies.definitionBodies.put(body);
     const artifact = await syncArtifact(body, this.dependencies.artifactsDirectory);
     if (artifact) await this.dependencies.artifactBodies.put(artifact.text);
     return { contentHash, facts: artifact?.facts };

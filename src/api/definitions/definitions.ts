@@ -8,10 +8,10 @@ import type { Answer } from '../http/answer';
 import { mutationAnswer, readAnswer } from '../http/answers';
 import type { Page } from '../http/paging';
 import { pageOfObjects, withCursor } from '../http/paging';
+import type { ReadQuery } from '../http/queries';
 import { hasLabels } from '../http/queries';
 import { Reads } from '../http/reads';
-import type { DefinitionVersions, DefinitionView, GetDefinitionQuery, ListDefinitionsQuery } from './api-schemas';
-import { DefinitionBodiesInMemory } from './bodies';
+import type { DefinitionVersions, DefinitionView, ListDefinitionsQuery } from './api-schemas';
 import { viewOfDefinition } from './view';
 
 /** Shows definition versions. */
@@ -20,10 +20,9 @@ export class Definitions {
   constructor(
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(Reads) private readonly reads: Reads,
-    @Inject(DefinitionBodiesInMemory) private readonly bodies: DefinitionBodiesInMemory,
   ) {}
 
-  async get(id: string, query: GetDefinitionQuery): Promise<Answer<DefinitionView>> {
+  async get(id: string, query: ReadQuery): Promise<Answer<DefinitionView>> {
     const revision = await this.reads.upTo(query);
     const { cached, fresh } = this.dependencies;
     const found = cached.definition(id) ?? (await fresh.definition(id));
@@ -38,7 +37,7 @@ export class Definitions {
   }
 
   /** All versions of one name, the highest first, those that were deleted included. */
-  async versions(name: string, query: GetDefinitionQuery): Promise<DefinitionVersions> {
+  async versions(name: string, query: ReadQuery): Promise<DefinitionVersions> {
     const revision = await this.reads.upTo(query);
     const found = this.dependencies.cached.definitions().filter(({ spec }) => spec.value.name === name);
     found.sort((one, other) => semver.rcompare(one.spec.value.version, other.spec.value.version));
@@ -51,7 +50,7 @@ export class Definitions {
   }
 
   private async whole(entries: DefinitionEntries, revision: number): Promise<DefinitionView> {
-    return viewOfDefinition(entries, revision, await this.bodies.get(entries.spec.value.contentHash));
+    return viewOfDefinition(entries, revision, await this.dependencies.definitionBodies.get(entries.spec.value.contentHash));
   }
 }
 

@@ -1,7 +1,6 @@
 import { Module } from '@nestjs/common';
 import { DefinitionActs } from './act-on-definition';
 import { DefinitionActivation } from './activation';
-import { DefinitionBodiesInMemory } from './bodies';
 import { DefinitionsController } from './controller';
 import { DefinitionCreation } from './create-definition';
 import { Definitions } from './definitions';
@@ -9,7 +8,7 @@ import { DefinitionLookup } from './lookup';
 
 @Module({
   controllers: [DefinitionsController],
-  providers: [Definitions, DefinitionCreation, DefinitionActs, DefinitionActivation, DefinitionBodiesInMemory, DefinitionLookup],
-  exports: [DefinitionLookup, DefinitionBodiesInMemory],
+  providers: [Definitions, DefinitionCreation, DefinitionActs, DefinitionActivation, DefinitionLookup],
+  exports: [DefinitionLookup],
 })
 export class DefinitionsModule {}

@@ -10,7 +10,6 @@ export function viewOfDefinition({ spec, status }: DefinitionEntries, revision: 
   const { phase, message, observedGeneration, updatedAt, artifact: facts } = status.value;
   return {
     ...headerView(spec, { resourceVersion: resourceVersion(spec, status), revision }),
-    kind: 'Definition',
     spec: { name, version, contentHash, ...(artifact && { artifact }) },
     status: { phase, message, observedGeneration, updatedAt, ...(facts && { artifact: facts }) },
     ...(body && { document: body }),

@@ -47,6 +47,11 @@ export function ReadsOnly(route: RouteDescription & { readonly consistency: 'eve
   );
 }
 
+/** A route that says how the server is. */
+export function Probes(route: RouteDescription) {
+  return applyDecorators(ApiOperation({ summary: route.summary }), ...answers(200, route.answer, {}), ...problemResponses(route.problems ?? []));
+}
+
 const mutationHeaders = {
   ETag: 'The revision of the spec, for If-Match.',
   'Berth-Revision': 'The revision of the commit, for minRevision.',
@@ -62,8 +67,13 @@ function answers(status: number, schema: z.ZodType, headers: Readonly<Record<str
   ];
 }
 
+/** Documents problems that a route, or every route of a controller, may answer with. */
+export function Problems(...codes: readonly ProblemCode[]) {
+  return applyDecorators(...problemResponses(codes));
+}
+
 /** One response a status, naming the codes that it may carry. */
-export function problemResponses(codes: readonly ProblemCode[]) {
+function problemResponses(codes: readonly ProblemCode[]) {
   const byStatus = new Map<number, ProblemCode[]>();
   for (const code of new Set(codes)) {
     const { status } = problemKinds[code];

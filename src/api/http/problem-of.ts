@@ -2,6 +2,7 @@ import { HttpException } from '@nestjs/common';
 import { requestBodyBytesMax } from '../../domain/limits';
 import { CommitUncertainError, ObjectNotFoundError } from '../../stores/etcd/errors';
 import { isEtcdFailure } from '../../stores/etcd/failures';
+import { MongoUnavailableError } from '../../stores/mongo/errors';
 import { ArtifactError } from '../artifacts/artifact-error';
 import { InvalidDocument } from '../documents/invalid-document';
 import type { ProblemCode } from './problem';
@@ -18,7 +19,7 @@ export function problemOf(error: unknown): ApiProblem {
     return new ApiProblem('commit_uncertain', detail, { cause: error, members: { dependency: 'etcd' } });
   }
   if (isEtcdFailure(error)) return unavailable('etcd', error);
-  if (isMongoFailure(error)) return unavailable('mongodb', error);
+  if (error instanceof MongoUnavailableError) return unavailable('mongodb', error);
   return ofBodyParser(error) ?? ofHttpException(error) ?? new ApiProblem('internal_error', 'something went wrong; the log has it under this request id', { cause: error });
 }
 
@@ -40,11 +41,6 @@ function ofArtifact(error: ArtifactError): ApiProblem {
 function ofMissing(error: ObjectNotFoundError): ApiProblem {
   const code = `${error.kind}_not_found`;
   return new ApiProblem(code in problemKinds ? (code as ProblemCode) : 'not_found', error.message, { cause: error });
-}
-
-/** The driver's own errors all carry this prefix in their name. */
-function isMongoFailure(error: unknown): boolean {
-  return error instanceof Error && error.name.startsWith('Mongo');
 }
 
 /** The body parser says by `type` what went wrong before any of our code was asked. */

@@ -20,6 +20,7 @@ export const readFields = {
 };
 
 export const readQuery = section(readFields);
+export type ReadQuery = z.output<typeof readQuery>;
 
 /** For lists, which come in pages. */
 export const pageFields = {

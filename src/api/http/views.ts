@@ -11,10 +11,11 @@ const time = z.string().meta({ description: 'ISO 8601.' });
 const texts = z.record(z.string(), z.string());
 
 /** The fields of the common header, for `z.object`. */
-export const headerFields = {
+export const headerFields = <Kind extends Header['kind']>(kind: Kind) => ({
   id: z.string(),
   org: z.string(),
   project: z.string(),
+  kind: z.literal(kind),
   generation: z.int().meta({ description: 'Rises by one with each change of the spec.' }),
   resourceVersion: revision.meta({ description: 'The highest revision of anything of this object.' }),
   createdAt: time,
@@ -23,7 +24,7 @@ export const headerFields = {
   labels: texts,
   paused: z.boolean(),
   revision: revision.meta({ description: 'The revision that this answer shows; for a change, that of its commit.' }),
-};
+});
 
 export const resourcesView = z.object({ cpuMillicores: z.int(), memoryMib: z.int(), storageMib: z.int() }).meta({ id: 'Resources' });
 

@@ -7,7 +7,6 @@ import { placementRequest } from '../../domain/placement';
 import { createDecision, unchanged } from '../../stores/etcd/decisions';
 import { keys } from '../../stores/etcd/keys';
 import type { DefinitionEntries, InstanceEntries } from '../../stores/etcd/objects';
-import { DefinitionBodiesInMemory } from '../definitions/bodies';
 import { DefinitionLookup } from '../definitions/lookup';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
@@ -33,7 +32,6 @@ export class InstanceCreation {
     @Inject(Admission) private readonly admission: Admission,
     @Inject(Reads) private readonly reads: Reads,
     @Inject(DefinitionLookup) private readonly definitions: DefinitionLookup,
-    @Inject(DefinitionBodiesInMemory) private readonly bodies: DefinitionBodiesInMemory,
     @Inject(Placeability) private readonly placeability: Placeability,
   ) {}
 
@@ -55,7 +53,7 @@ export class InstanceCreation {
   private async look(request: CreateInstance, certain: boolean): Promise<Seen> {
     if (certain) await this.reads.upToPresent(); // The workers and templates, too.
     const definition = await this.definitions.find(request.definition, certain);
-    return { definition, body: await this.bodies.get(definition.spec.value.contentHash) };
+    return { definition, body: await this.dependencies.definitionBodies.get(definition.spec.value.contentHash) };
   }
 
   private decide(request: CreateInstance, { definition, body }: Seen, admission: AdmissionContext): Proposal<InstanceEntries> {

@@ -45,14 +45,20 @@ export class Instances {
   async answer(admitted: Admitted<InstanceEntries>, query: InstanceWaitQuery, context: RequestContext): Promise<Answer<InstanceDocument>> {
     const { subject, revision = subject.spec.revision } = admitted;
     const location = `/api/v1/instances/${subject.id}`;
-    const describe = (entries: InstanceEntries) => mutationAnswer(this.show(entries, revision), { ...admitted, subject: entries, revision, location });
+    const describe = (entries: InstanceEntries) => mutationAnswer(this.show(entries, revision), { ...admitted, subject: entries, location });
     if (query.waitFor === undefined) return describe(subject);
-    return describe(await this.wait(subject, { phase: query.waitFor, revision, timeoutMs: query.timeout }, context));
+    const { headers } = describe(subject); // Whether or not the phase comes, the change was made.
+    return describe(await this.wait(subject, { phase: query.waitFor, revision, timeoutMs: query.timeout, headers }, context));
   }
 
   private wait(
     { id, spec }: InstanceEntries,
-    wanted: { readonly phase: InstancePhase; readonly revision: number; readonly timeoutMs: number | undefined },
+    wanted: {
+      readonly phase: InstancePhase;
+      readonly revision: number;
+      readonly timeoutMs: number | undefined;
+      readonly headers?: Readonly<Record<string, string>>;
+    },
     context: RequestContext,
   ): Promise<InstanceEntries> {
     const { cache, cached } = this.dependencies;

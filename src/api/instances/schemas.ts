@@ -67,8 +67,7 @@ const instanceStatusView = z.object({
 
 export const instanceView = z
   .object({
-    ...headerFields,
-    kind: z.literal('Instance'),
+    ...headerFields('Instance'),
     spec: instanceSpecView,
     status: instanceStatusView,
     worker: z.object({ id: z.string(), name: z.string().optional() }).optional().meta({ description: 'Where it is placed.' }),

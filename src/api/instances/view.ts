@@ -13,7 +13,6 @@ export function viewOfInstance(entries: InstanceEntries, worker: WorkerEntries |
   const isOrphaned = allocation !== undefined && worker !== undefined && worker.lease === undefined;
   return {
     ...headerView(spec, { resourceVersion: resourceVersion(spec, status, allocation, observed), revision }),
-    kind: 'Instance',
     spec: { definition, intent, ...(command && { command }), resources, ports, constraints, priority, ...(maxDurationMs !== undefined && { maxDurationMs }), restart, retry },
     status: {
       phase,

@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync, mkdirSync, openSync, readSync, renameS
 import { copyFile, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { componentLogBytesMax, outputTailCharactersMax } from '../../domain/limits';
+import { errorCode } from './error-code';
 
 /**
  * The output of a component. The component writes into the file itself, not through a pipe of the agent,
@@ -16,7 +17,7 @@ export class ComponentLog {
     try {
       renameSync(this.file, this.previous);
     } catch (error) {
-      if (!isMissing(error)) throw error;
+      if (errorCode(error) !== 'ENOENT') throw error;
     }
     const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW } = constants;
     return openSync(this.file, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0o644);
@@ -51,8 +52,4 @@ export class ComponentLog {
   private get previous(): string {
     return this.file.replace(/\.log$/, '.previous.log');
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

@@ -1,6 +1,7 @@
 import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { identify, isAlive, type ProcessIdentity } from './process-table';
+import { errorCode } from './error-code';
 
 /** The process that serves an agent's directory, and which configuration it serves. */
 export interface DirectoryClaim extends ProcessIdentity {
@@ -41,7 +42,7 @@ function linkOverDead(directory: string, prepared: string): void {
   try {
     linkSync(prepared, claimFile(directory));
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (errorCode(error) !== 'EEXIST') throw error;
     const holder = readClaim(directory);
     if (holder) throw new Error(`${directory} is served by process ${holder.pid}`, { cause: error });
     unlinkSync(claimFile(directory));

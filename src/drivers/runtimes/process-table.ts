@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import { errorCode } from './error-code';
 
 /**
  * A process, known again after a restart of whoever started it. The pid alone is not enough: it is given to
@@ -71,7 +72,7 @@ export function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean 
     process.kill(pid, signal);
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
+    if (errorCode(error) === 'ESRCH') return false;
     // EPERM: it is there, but has become another user's.
     if (signal === 0) return true;
     throw error;

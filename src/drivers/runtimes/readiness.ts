@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Readiness } from '../../domain/definition';
 import { readinessProbeTimeoutMs } from '../../domain/limits';
 import { RuntimeFailure } from './runtime';
+import { errorCode } from './error-code';
 
 /** What is probed, and where. */
 export interface ReadinessTarget {
@@ -24,7 +25,8 @@ export async function waitUntilReady(target: ReadinessTarget, signal: AbortSigna
   const deadline = performance.now() + readiness.timeoutMs;
   for (let intervalMs = firstIntervalMs; ; intervalMs = Math.min(intervalMs * 1.5, readiness.intervalMs)) {
     signal.throwIfAborted();
-    const answer = await probe(target, Math.min(readinessProbeTimeoutMs, Math.max(1, deadline - performance.now())));
+    const probeTimeoutMs = Math.ceil(Math.min(readinessProbeTimeoutMs, Math.max(1, deadline - performance.now())));
+    const answer = await probe(target, probeTimeoutMs);
     if (answer === undefined) return;
     const remainingMs = deadline - performance.now();
     if (remainingMs <= 0) throw notReady(target, answer);
@@ -65,12 +67,12 @@ function probeTcp(host: string, port: number, timeoutMs: number): Promise<string
       resolve(answer);
     };
     socket.once('connect', () => finish(undefined));
-    socket.once('timeout', () => finish(`no connection within ${Math.round(timeoutMs)} ms`));
+    socket.once('timeout', () => finish(`no connection within ${timeoutMs} ms`));
     socket.on('error', (error) => finish(reasonOf(error, timeoutMs)));
   });
 }
 
 function reasonOf(error: Error, timeoutMs: number): string {
-  if (error.name === 'AbortError' || error.name === 'TimeoutError') return `no answer within ${Math.round(timeoutMs)} ms`;
-  return 'code' in error && typeof error.code === 'string' ? error.code : error.message;
+  if (error.name === 'AbortError' || error.name === 'TimeoutError') return `no answer within ${timeoutMs} ms`;
+  return errorCode(error) ?? error.message;
 }

@@ -3,6 +3,7 @@ import { closeSync, existsSync } from 'node:fs';
 import { markerVariable } from './process-group';
 import { identify, signalGroup, type ProcessIdentity } from './process-table';
 import { RuntimeFailure, type ComponentExit, type ComponentRequest } from './runtime';
+import { errorCode } from './error-code';
 
 /** How a process ended, as far as it is known. */
 export type Ending = Omit<ComponentExit, 'output'>;
@@ -67,7 +68,7 @@ function environmentOf(own: Readonly<Record<string, string>>, directory: string)
 }
 
 function spawnFailure(error: unknown, component: string, command: string, directory: string): RuntimeFailure {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = errorCode(error) ?? '';
   const refuse = (failureClass: 'configuration' | 'host', reason: string, what: string): RuntimeFailure =>
     new RuntimeFailure(failureClass, reason, `component "${component}": ${what}`, { cause: error });
 

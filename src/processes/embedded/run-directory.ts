@@ -2,8 +2,9 @@ import { lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, sta
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { failedRunKeepMs } from '../../domain/limits';
+import { LocalProvider } from '../../drivers/providers/local';
 import { claimOwnership, releaseOwnership } from './owner-file';
-import { processStartTime } from './process-identity';
+import { identityOf } from './process-identity';
 import { reapProcesses } from './reap';
 
 /** A directory that belongs to one running process: data, logs and pid files of all that it starts. */
@@ -26,6 +27,11 @@ export class DirectoryInUseError extends Error {
     super(`${directory} is in use by process ${pid}; stop that one first`);
     this.name = 'DirectoryInUseError';
   }
+}
+
+/** Where a run keeps the workers of the local provider. */
+export function workersDirectoryOf(runDirectory: string): string {
+  return join(runDirectory, 'workers');
 }
 
 const ownerFile = 'owner.json';
@@ -81,7 +87,7 @@ async function reapDeadRuns(root: string, report: (line: string) => void): Promi
   for (const name of readdirSync(root)) {
     const path = join(root, name);
     const maker = /^making-(\d+)-/.exec(name)?.[1];
-    if (maker !== undefined && processStartTime(Number(maker)) !== undefined) continue;
+    if (maker !== undefined && identityOf(Number(maker)) !== undefined) continue;
     // Owning the dead run while clearing it away keeps a second start from doing the same at once.
     if (claimIfDead(path)) await clearAway(path, report);
   }
@@ -96,13 +102,21 @@ function claimIfDead(path: string): boolean {
 }
 
 async function clearAway(path: string, report: (line: string) => void): Promise<void> {
+  // The control processes first: they would start agents again.
   await reapProcesses(path, report);
+  await stopLocalWorkers(path);
   if (isKept(path)) return releaseOwnership(join(path, ownerFile));
   try {
     rmSync(path, { recursive: true, force: true, maxRetries: 5 });
   } catch (error) {
     report(`could not delete ${path} of an earlier run: ${String(error)}`);
   }
+}
+
+/** Agents and instances outlive who started them, by design; those of a run whose data goes have to go too. */
+async function stopLocalWorkers(path: string): Promise<void> {
+  const unused = { apiUrl: '', agentEntry: '', address: '' };
+  await new LocalProvider({ ...unused, root: workersDirectoryOf(path) }).stopAll();
 }
 
 function isKept(path: string): boolean {

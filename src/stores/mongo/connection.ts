@@ -1,4 +1,5 @@
 import {
+  MongoBulkWriteError,
   MongoClient,
   MongoError,
   MongoNetworkError,
@@ -49,8 +50,12 @@ export function connectMongo(options: MongoOptions): MongoConnection {
     ignoreUndefined: true,
   });
   const database = client.db(options.database);
+  let closed = false;
   const attempt = async <T>(operation: string, run: () => Promise<T>): Promise<T> => {
+    if (closed) throw new MongoUnavailableError(operation, new Error('the connection was closed'));
     try {
+      // Costs nothing once connected. Left to itself, a driver whose first attempt failed never tries another.
+      await client.connect();
       return await run();
     } catch (error) {
       throw isUnavailable(error) ? new MongoUnavailableError(operation, error) : error;
@@ -60,7 +65,10 @@ export function connectMongo(options: MongoOptions): MongoConnection {
     collection: (name) => database.collection(name),
     attempt,
     ping: () => attempt('answer a ping', async () => void (await database.command({ ping: 1 }))),
-    close: () => client.close(),
+    close: async () => {
+      closed = true;
+      await client.close();
+    },
   };
 }
 
@@ -70,9 +78,15 @@ function isUnavailable(error: unknown): boolean {
     error instanceof MongoServerSelectionError ||
     error instanceof MongoTopologyClosedError ||
     error instanceof MongoNotConnectedError ||
+    isDriverErrorOfBulk(error) ||
     // The driver does not export this class.
     (error instanceof MongoError && error.name === 'MongoWaitQueueTimeoutError') ||
     // The server is there but not in a state to answer: stepping down, shutting down, not primary any more.
     (error instanceof MongoError && error.hasErrorLabel('RetryableWriteError'))
   );
+}
+
+/** A bulk insert wraps what went wrong on the way, too; such an error lacks the number by which a server says why it refuses. */
+function isDriverErrorOfBulk(error: unknown): boolean {
+  return error instanceof MongoBulkWriteError && typeof error.code !== 'number';
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { processStartTime } from '../../../src/processes/embedded/process-identity';
+import { identityOf } from '../../../src/processes/embedded/process-identity';
 import { probeHttp } from '../../../src/processes/embedded/probes';
 import { ServerStartError, startServer } from '../../../src/processes/embedded/server';
 import type { ServerPlan } from '../../../src/processes/embedded/server';
@@ -44,7 +44,7 @@ test('one that never answers is an error, and does not stay', async () => {
   const error: unknown = await startServer(plan, { ...options, readyTimeoutMs: 400 }).catch((reason: unknown) => reason);
   expect(String(error)).toMatch(/thing did not start: no answer within 0.4 s \(.*fetch failed.*\); its log is/);
   const pid = Number(readFileSync(join(options.directory, 'logs', 'thing.log'), 'utf8'));
-  expect(processStartTime(pid)).toBeUndefined();
+  expect(identityOf(pid)).toBeUndefined();
 });
 
 test('one whose port was taken meanwhile gets another', async () => {

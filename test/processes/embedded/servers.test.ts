@@ -7,17 +7,27 @@ import { MongoClient } from 'mongodb';
 import { isAlive } from '../../../src/processes/embedded/process-identity';
 import { listPidFiles } from '../../../src/processes/embedded/pid-files';
 import { createRunDirectory } from '../../../src/processes/embedded/run-directory';
+import type { RunDirectory } from '../../../src/processes/embedded/run-directory';
 import { startServers } from '../../../src/processes/embedded/servers';
 import type { RunningServers } from '../../../src/processes/embedded/servers';
-import { cleanUp, printed, shellScript, temporaryDirectory, typescript } from './support';
+import { cleanUp, printed, shellScript, typescript } from './support';
 
 const quiet = () => undefined;
 const running: RunningServers[] = [];
+const directories: RunDirectory[] = [];
 
 afterEach(async () => {
   await Promise.all(running.splice(0).map((servers) => servers.stop()));
   await cleanUp();
+  directories.splice(0).forEach((directory) => directory.remove());
 });
+
+/** Real servers go where the next run finds them, should this one be killed. */
+async function runDirectory(): Promise<string> {
+  const directory = await createRunDirectory('test', quiet);
+  directories.push(directory);
+  return directory.path;
+}
 
 async function start(directory: string): Promise<RunningServers> {
   const servers = await startServers({ directory, report: quiet, unsafeNoFsync: true, temporalUi: true });
@@ -43,7 +53,7 @@ async function connected<T>(
 }
 
 test('what was written is there after a restart on other ports', async () => {
-  const directory = temporaryDirectory();
+  const directory = await runDirectory();
   const first = await start(directory);
   await connected(first, async (etcd, mongodb, temporal) => {
     await etcd.put('key').value('kept');
@@ -68,7 +78,7 @@ test('what was written is there after a restart on other ports', async () => {
 }, 60_000);
 
 test('etcd has a quota, and tells an idle watch how far it is', async () => {
-  const servers = await start(temporaryDirectory());
+  const servers = await start(await runDirectory());
   const metrics = await (await fetch(`${servers.etcd}/metrics`)).text();
   expect(metrics).toMatch(/^etcd_server_quota_backend_bytes 2.147483648e\+09$/m);
   const watch = await fetch(`${servers.etcd}/v3/watch`, {
@@ -87,7 +97,7 @@ test('etcd has a quota, and tells an idle watch how far it is', async () => {
 }, 30_000);
 
 test('after a kill -9 of the owner, the next start ends the servers and deletes their data', async () => {
-  const temporary = temporaryDirectory();
+  const temporary = await runDirectory();
   const owner = typescript('owner.fixture.ts', [temporary]);
   const directory = /ready (\S+)/.exec(await printed(owner, 'ready'))?.[1] ?? '';
   const left = listPidFiles(directory);
@@ -103,7 +113,7 @@ test('after a kill -9 of the owner, the next start ends the servers and deletes 
 }, 60_000);
 
 test('a server whose address is given is not started', async () => {
-  const directory = temporaryDirectory();
+  const directory = await runDirectory();
   const external = { etcd: 'http://10.0.0.1:2379', temporal: 'temporal.example:7233' };
   const servers = await startServers({ directory, report: quiet, external });
   running.push(servers);
@@ -112,7 +122,7 @@ test('a server whose address is given is not started', async () => {
 });
 
 test('when one does not start, the others do not stay', async () => {
-  const directory = temporaryDirectory();
+  const directory = await runDirectory();
   const broken = shellScript(
     directory,
     'etcd',
@@ -133,7 +143,7 @@ test('when one does not start, the others do not stay', async () => {
 const onLinux = process.platform === 'linux' ? test : test.skip;
 
 onLinux('servers listen on loopback only', async () => {
-  const directory = temporaryDirectory();
+  const directory = await runDirectory();
   await start(directory);
   const inodes = new Set(listPidFiles(directory).flatMap(({ pid }) => socketInodes(pid)));
   const listening = ['/proc/net/tcp', '/proc/net/tcp6']

@@ -1,0 +1,37 @@
+import type { DynamicModule } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
+import { DefinitionsModule } from './definitions/module';
+import type { ApiDependencies } from './dependencies';
+import { apiDependencies } from './dependencies';
+import { HealthModule } from './health/module';
+import { Admission } from './http/admission';
+import { Reads } from './http/reads';
+import { InstancesModule } from './instances/module';
+import { InternalModule } from './internal/module';
+import { StoreRoom } from './store-room';
+import { TemplatesModule } from './templates/module';
+import { WorkersModule } from './workers/module';
+
+/** What every resource uses. */
+@Global()
+@Module({ providers: [Admission, Reads, StoreRoom], exports: [Admission, Reads] })
+class SharedModule {
+  static on(dependencies: ApiDependencies): DynamicModule {
+    return {
+      module: SharedModule,
+      providers: [{ provide: apiDependencies, useValue: dependencies }],
+      exports: [apiDependencies],
+    };
+  }
+}
+
+/** The whole API: one module a resource. */
+@Module({})
+export class ApiModule {
+  static on(dependencies: ApiDependencies): DynamicModule {
+    return {
+      module: ApiModule,
+      imports: [SharedModule.on(dependencies), DefinitionsModule, InstancesModule, TemplatesModule, WorkersModule, HealthModule, InternalModule],
+    };
+  }
+}

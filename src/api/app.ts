@@ -1,0 +1,33 @@
+import type { INestApplication } from '@nestjs/common';
+import { StandardSchemaSerializerInterceptor } from '@nestjs/common';
+import { NestFactory, Reflector } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { ApiModule } from './api-module';
+import type { ApiDependencies } from './dependencies';
+import { AnswerInterceptor } from './http/answer';
+import { bodyReaders } from './http/body';
+import { requestContext } from './http/context';
+import { NestLog } from './http/nest-log';
+import { ProblemFilter } from './http/problem-filter';
+import { ValidationPipe } from './http/validation';
+import { serveOpenApi } from './openapi';
+
+/** Builds the HTTP API on what it is given; the caller listens, on loopback only. */
+export async function createApi(dependencies: ApiDependencies): Promise<INestApplication> {
+  const app = await NestFactory.create<NestExpressApplication>(ApiModule.on(dependencies), {
+    logger: new NestLog(dependencies.log),
+    abortOnError: false,
+    bodyParser: false,
+    // Streams of plans never end by themselves.
+    forceCloseConnections: true,
+  });
+  app.disable('x-powered-by');
+  app.disable('etag'); // Ours are revisions, not hashes of answers.
+  app.use(requestContext, ...bodyReaders);
+  const routes = serveOpenApi(app);
+  app.useGlobalPipes(new ValidationPipe());
+  app.useGlobalInterceptors(new StandardSchemaSerializerInterceptor(app.get(Reflector)), new AnswerInterceptor());
+  app.useGlobalFilters(new ProblemFilter(dependencies.log, (path) => routes.methodsOf(path)));
+  await app.init();
+  return app;
+}

@@ -1,0 +1,62 @@
+import { Controller, Get, Inject } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import { readinessCheckTimeoutMs } from '../../domain/limits';
+import type { ApiDependencies, DependencyHealth } from '../dependencies';
+import { apiDependencies } from '../dependencies';
+import { Probes } from '../http/docs';
+import { ApiProblem } from '../http/problem';
+
+const healthView = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
+const readinessView = z
+  .object({ status: z.literal('ready'), dependencies: z.record(z.string(), z.literal('up')), revision: z.string() })
+  .meta({ id: 'Readiness' });
+
+/** Whether this server is alive, and whether it can do its work. */
+@ApiTags('health')
+@Controller()
+export class HealthController {
+  constructor(@Inject(apiDependencies) private readonly dependencies: ApiDependencies) {}
+
+  @Get('health')
+  @Probes({ summary: 'Whether the server is alive', answer: healthView })
+  health(): z.output<typeof healthView> {
+    return { status: 'ok' };
+  }
+
+  @Get('ready')
+  @Probes({ summary: 'Whether the server and all it depends on can work', answer: readinessView, problems: ['not_ready'] })
+  async ready(): Promise<z.output<typeof readinessView>> {
+    const { dependenciesHealth, cache } = this.dependencies;
+    const checked = await Promise.all(dependenciesHealth.map(check));
+    const watching = cache.revision > 0 && cache.current;
+    const down = [...checked.filter(({ error }) => error !== undefined), ...(watching ? [] : [{ name: 'watch cache', error: 'it does not follow etcd' }])];
+    if (down.length > 0) throw notReady(down);
+    return { status: 'ready', dependencies: Object.fromEntries(checked.map(({ name }) => [name, 'up' as const])), revision: String(cache.revision) };
+  }
+}
+
+interface Checked {
+  readonly name: string;
+  readonly error?: string;
+}
+
+async function check(dependency: DependencyHealth): Promise<Checked> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${readinessCheckTimeoutMs} ms`)), readinessCheckTimeoutMs);
+  });
+  try {
+    await Promise.race([dependency.check(), late]);
+    return { name: dependency.name };
+  } catch (error) {
+    return { name: dependency.name, error: error instanceof Error ? error.message : String(error) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function notReady(down: readonly Checked[]): ApiProblem {
+  const names = down.map(({ name }) => name);
+  return new ApiProblem('not_ready', `down: ${names.join(', ')}`, { members: { down: names }, cause: new Error(down.map(({ name, error }) => `${name}: ${error}`).join('; ')) });
+}

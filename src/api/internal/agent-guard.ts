@@ -1,0 +1,85 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { CanActivate, ExecutionContext } from '@nestjs/common';
+import { createParamDecorator, Inject, Injectable } from '@nestjs/common';
+import type { Request } from 'express';
+import { sha256Hex } from '../../hash';
+import { ObjectNotFoundError } from '../../stores/etcd/errors';
+import type { WorkerEntries } from '../../stores/etcd/objects';
+import type { ApiDependencies } from '../dependencies';
+import { apiDependencies } from '../dependencies';
+import { ApiProblem } from '../http/problem';
+import { Reads } from '../http/reads';
+
+const agents = new WeakMap<Request, WorkerEntries>();
+
+/** Parameter decorator: the worker whose agent asks, as the guard saw it. */
+export const AgentWorker = createParamDecorator((_data: unknown, execution: ExecutionContext): WorkerEntries => {
+  return agents.get(execution.switchToHttp().getRequest<Request>())!;
+});
+
+/** Lets an agent in by the token of its worker, and to that worker's routes only. */
+@Injectable()
+export class AgentGuard implements CanActivate {
+  constructor(
+    @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
+    @Inject(Reads) private readonly reads: Reads,
+  ) {}
+
+  async canActivate(execution: ExecutionContext): Promise<boolean> {
+    const request = execution.switchToHttp().getRequest<Request>();
+    const tokenHash = tokenHashOf(request);
+    const { id } = request.params;
+    const worker = typeof id === 'string' ? await this.agentOf(id, tokenHash) : await this.whoever(tokenHash);
+    agents.set(request, worker);
+    return true;
+  }
+
+  /** The named worker. The cache may not have heard yet of a token that was made a moment ago, so it only ever says yes. */
+  private async agentOf(workerId: string, tokenHash: string): Promise<WorkerEntries> {
+    const { cached, fresh } = this.dependencies;
+    const known = cached.worker(workerId);
+    if (known && hasToken(known, tokenHash)) return known;
+    const present = isId(workerId) ? await fresh.worker(workerId).catch(orUndefined) : undefined;
+    if (present && hasToken(present, tokenHash)) return present;
+    if (this.find(tokenHash)) throw new ApiProblem('forbidden', 'the token belongs to another worker');
+    throw unauthenticated();
+  }
+
+  private async whoever(tokenHash: string): Promise<WorkerEntries> {
+    const known = this.find(tokenHash);
+    if (known) return known;
+    await this.reads.upToPresent();
+    const present = this.find(tokenHash);
+    if (!present) throw unauthenticated();
+    return present;
+  }
+
+  private find(tokenHash: string): WorkerEntries | undefined {
+    return this.dependencies.cached.workers().find((worker) => hasToken(worker, tokenHash));
+  }
+}
+
+/** Whether this is still the token of the worker's agent. */
+export function hasToken(worker: WorkerEntries, tokenHash: string): boolean {
+  const { agentTokenHash } = worker.status.value;
+  if (agentTokenHash === undefined || agentTokenHash.length !== tokenHash.length) return false;
+  return timingSafeEqual(Buffer.from(agentTokenHash), Buffer.from(tokenHash));
+}
+
+function tokenHashOf(request: Request): string {
+  const [, token] = /^Bearer ([\x21-\x7e]{1,512})$/.exec(request.get('Authorization') ?? '') ?? [];
+  if (token === undefined) throw unauthenticated();
+  return sha256Hex(token);
+}
+
+function unauthenticated(): ApiProblem {
+  return new ApiProblem('unauthenticated', "the token of a worker's agent is asked for", { headers: { 'WWW-Authenticate': 'Bearer' } });
+}
+
+function isId(text: string): boolean {
+  return /^[A-Za-z0-9-]{1,64}$/.test(text);
+}
+
+function orUndefined(error: unknown): undefined {
+  if (!(error instanceof ObjectNotFoundError)) throw error;
+}

@@ -1,0 +1,70 @@
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { OpenAPIObject } from '@nestjs/swagger';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { problemKinds } from './http/problem';
+
+/** What the server knows of its own routes. */
+export interface Routes {
+  /** Methods of a path, in capitals; none when there is no such path. */
+  methodsOf(path: string): readonly string[];
+}
+
+/** Serves the document at `/openapi.json` and a page at `/docs`, both made at their first use and of nothing from outside. */
+export function serveOpenApi(app: NestExpressApplication): Routes {
+  let made: OpenAPIObject | undefined;
+  const document = () => (made ??= describe(app));
+  SwaggerModule.setup('docs', app, document, {
+    jsonDocumentUrl: 'openapi.json',
+    raw: ['json'],
+    customSiteTitle: 'Berth API',
+    // The page would otherwise ask a validator on the internet for a badge.
+    swaggerOptions: { validatorUrl: null },
+  });
+  return { methodsOf: (path) => methodsOf(document(), path) };
+}
+
+function describe(app: NestExpressApplication): OpenAPIObject {
+  const config = new DocumentBuilder()
+    .setTitle('Berth')
+    .setDescription('Asks for instances of versioned definitions, and for the workers that hold them. Every answer carries the revision that it shows.')
+    .setVersion('1')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: "An agent's token, for the internal API." }, 'agent')
+    .build();
+  const document = SwaggerModule.createDocument(app, config, { operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}` });
+  document.components = { ...document.components, schemas: { ...document.components?.schemas, Problem: problemSchema } };
+  return document;
+}
+
+const problemSchema = {
+  type: 'object' as const,
+  description: 'A problem document (RFC 9457). Further members tell what is in the way.',
+  required: ['type', 'title', 'status', 'detail', 'code', 'retryable', 'requestId'],
+  properties: {
+    type: { type: 'string' as const },
+    title: { type: 'string' as const },
+    status: { type: 'integer' as const },
+    detail: { type: 'string' as const },
+    code: { type: 'string' as const, enum: Object.keys(problemKinds) },
+    retryable: { type: 'boolean' as const, description: 'Whether the same request may succeed later.' },
+    requestId: { type: 'string' as const },
+    errors: {
+      type: 'array' as const,
+      items: {
+        type: 'object' as const,
+        required: ['path', 'expected', 'message'],
+        properties: { path: { type: 'string' as const }, expected: { type: 'string' as const }, message: { type: 'string' as const } },
+      },
+    },
+  },
+};
+
+function methodsOf(document: OpenAPIObject, path: string): readonly string[] {
+  const bare = path.replace(/(?<=.)\/$/, '');
+  const found = Object.entries(document.paths).filter(([template]) => patternOf(template).test(bare));
+  return [...new Set(found.flatMap(([, item]) => Object.keys(item).map((method) => method.toUpperCase())))];
+}
+
+function patternOf(template: string): RegExp {
+  const escaped = template.replace(/[.*+?^$()|[\]\\]/g, '\\$&');
+  return new RegExp(`^${escaped.replace(/\{[^}]+\}/g, '[^/]+')}$`);
+}

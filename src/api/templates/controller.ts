@@ -1,0 +1,37 @@
+import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { Answer } from '../http/answer';
+import type { RequestContext } from '../http/context';
+import { Context } from '../http/context';
+import { Mutates, ReadsOnly } from '../http/docs';
+import type { Page } from '../http/paging';
+import type { ReadQuery } from '../http/queries';
+import { objectId, readQuery } from '../http/queries';
+import type { CreateTemplate, ListTemplatesQuery, TemplateView } from './schemas';
+import { createTemplate, listTemplatesQuery, templatePage, templateView } from './schemas';
+import { Templates } from './templates';
+
+/** `/api/v1/worker-templates`: the sized classes that workers are made from. */
+@ApiTags('worker templates')
+@Controller('api/v1/worker-templates')
+export class TemplatesController {
+  constructor(@Inject(Templates) private readonly templates: Templates) {}
+
+  @Post()
+  @Mutates({ summary: 'Register a worker template', status: 201, answer: templateView, newWork: true, problems: ['template_exists'] })
+  create(@Body({ schema: createTemplate }) request: CreateTemplate, @Context() context: RequestContext): Promise<Answer<TemplateView>> {
+    return this.templates.create(request, context);
+  }
+
+  @Get()
+  @ReadsOnly({ summary: 'List worker templates, oldest first', answer: templatePage, consistency: 'eventual' })
+  list(@Query({ schema: listTemplatesQuery }) query: ListTemplatesQuery): Promise<Page<TemplateView>> {
+    return this.templates.list(query);
+  }
+
+  @Get(':id')
+  @ReadsOnly({ summary: 'Show a worker template', answer: templateView, consistency: 'read-your-writes', problems: ['template_not_found'] })
+  get(@Param('id', { schema: objectId }) id: string, @Query({ schema: readQuery }) query: ReadQuery): Promise<Answer<TemplateView>> {
+    return this.templates.get(id, query);
+  }
+}

@@ -1,0 +1,103 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { AdmissionContext } from '../../domain/admission';
+import { cpuRatioDefault, portRangeFromDefault, portRangeToDefault, provisionTimeoutMsDefault } from '../../domain/limits';
+import type { NewTemplate } from '../../domain/worker-admission';
+import { admitTemplate } from '../../domain/worker-admission';
+import { createDecision } from '../../stores/etcd/decisions';
+import { keys } from '../../stores/etcd/keys';
+import type { TemplateEntries } from '../../stores/etcd/objects';
+import type { ApiDependencies } from '../dependencies';
+import { apiDependencies } from '../dependencies';
+import type { Proposal } from '../http/admission';
+import { Admission } from '../http/admission';
+import type { Answer } from '../http/answer';
+import { mutationAnswer, readAnswer } from '../http/answers';
+import type { RequestContext } from '../http/context';
+import { mintId } from '../http/ids';
+import type { Page } from '../http/paging';
+import { pageOfObjects, withCursor } from '../http/paging';
+import { ApiProblem } from '../http/problem';
+import type { ReadQuery } from '../http/queries';
+import { hasLabels } from '../http/queries';
+import { Reads } from '../http/reads';
+import { headerView } from '../http/views';
+import { TemplateLookup } from './lookup';
+import type { CreateTemplate, ListTemplatesQuery, TemplateView } from './schemas';
+
+/** Admits and shows worker templates. */
+@Injectable()
+export class Templates {
+  constructor(
+    @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
+    @Inject(Admission) private readonly admission: Admission,
+    @Inject(Reads) private readonly reads: Reads,
+    @Inject(TemplateLookup) private readonly lookup: TemplateLookup,
+  ) {}
+
+  async create(request: CreateTemplate, context: RequestContext): Promise<Answer<TemplateView>> {
+    const id = mintId('t');
+    const admitted = await this.admission.admit<string | undefined, TemplateEntries>({
+      context,
+      body: request,
+      object: { kind: 'WorkerTemplate', id },
+      mintedId: id,
+      isNewWork: true,
+      look: () => this.lookup.idOf(request.name),
+      decide: (existingId, admission) => decide(request, existingId, admission),
+      read: (templateId) => this.lookup.byId(templateId),
+    });
+    const { subject, revision = subject.spec.revision } = admitted;
+    return mutationAnswer(viewOf(subject, revision), { ...admitted, location: `/api/v1/worker-templates/${subject.id}` });
+  }
+
+  async get(id: string, query: ReadQuery): Promise<Answer<TemplateView>> {
+    const revision = await this.reads.upTo(query);
+    const found = await this.lookup.byId(id);
+    return readAnswer(viewOf(found, Math.max(revision, found.spec.revision)), found.spec);
+  }
+
+  async list(query: ListTemplatesQuery): Promise<Page<TemplateView>> {
+    const page = withCursor(query);
+    const revision = await this.reads.upTo(page);
+    const found = this.dependencies.cached.templates().filter(({ spec }) => hasLabels(spec.value.labels, query.label));
+    return pageOfObjects(found, page, revision, (entries) => viewOf(entries, revision));
+  }
+}
+
+function decide(request: CreateTemplate, existingId: string | undefined, admission: AdmissionContext): Proposal<TemplateEntries> {
+  if (existingId !== undefined) {
+    throw new ApiProblem('template_exists', `a worker template named ${request.name} exists already`, { members: { existingId } });
+  }
+  const spec = admitTemplate(newTemplate(request), admission);
+  const decision = createDecision({
+    header: spec,
+    collection: 'templates',
+    puts: { spec },
+    claims: [keys.templateName(spec.name)],
+    eventType: 'berth.worker-template.created',
+  });
+  return { decision, after: (revision) => ({ id: spec.id, spec: { value: spec, revision } }) };
+}
+
+/** The labels given are for its workers; the template itself is found by the same ones. */
+function newTemplate(request: CreateTemplate): NewTemplate {
+  return {
+    name: request.name,
+    description: request.description ?? '',
+    provider: request.provider,
+    capacity: { cpuMillicores: request.capacity.cpu, memoryMib: request.capacity.memory, storageMib: request.capacity.storage },
+    cpuRatio: request.cpuRatio ?? cpuRatioDefault,
+    portRange: request.portRange ?? { from: portRangeFromDefault, to: portRangeToDefault },
+    workerLabels: request.labels ?? {},
+    provisionTimeoutMs: request.provisionTimeout ?? provisionTimeoutMsDefault,
+    labels: request.labels ?? {},
+  };
+}
+
+function viewOf({ spec }: TemplateEntries, revision: number): TemplateView {
+  const { name, description, provider, capacity, cpuRatio, portRange, workerLabels, provisionTimeoutMs } = spec.value;
+  return {
+    ...headerView(spec, { resourceVersion: spec.revision, revision }),
+    spec: { name, description, provider, capacity, cpuRatio, portRange, workerLabels, provisionTimeoutMs },
+  };
+}

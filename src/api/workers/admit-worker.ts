@@ -1,0 +1,81 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { AdmissionContext } from '../../domain/admission';
+import type { WorkerVerb } from '../../domain/worker-admission';
+import { actOnWorker, admitWorker } from '../../domain/worker-admission';
+import { createDecision, workerSpecDecision } from '../../stores/etcd/decisions';
+import type { TemplateEntries, WorkerEntries } from '../../stores/etcd/objects';
+import type { ApiDependencies } from '../dependencies';
+import { apiDependencies } from '../dependencies';
+import type { Admitted, Proposal } from '../http/admission';
+import { admittedBy, Admission } from '../http/admission';
+import type { RequestContext } from '../http/context';
+import { requireMatch } from '../http/etag';
+import { mintId } from '../http/ids';
+import { TemplateLookup } from '../templates/lookup';
+import type { CreateWorker } from './schemas';
+
+/** Admits new workers, and what is asked of workers. */
+@Injectable()
+export class WorkerAdmission {
+  constructor(
+    @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
+    @Inject(Admission) private readonly admission: Admission,
+    @Inject(TemplateLookup) private readonly templates: TemplateLookup,
+  ) {}
+
+  create(request: CreateWorker, context: RequestContext): Promise<Admitted<WorkerEntries>> {
+    const id = mintId('w');
+    return this.admission.admit<TemplateEntries, WorkerEntries>({
+      context,
+      body: request,
+      object: { kind: 'Worker', id },
+      mintedId: id,
+      isNewWork: true,
+      look: () => this.templates.byName(request.template),
+      decide: (template, admission) => newWorker(request, template, admission),
+      read: (workerId) => this.dependencies.fresh.worker(workerId),
+    });
+  }
+
+  act(verb: WorkerVerb, id: string, context: RequestContext): Promise<Admitted<WorkerEntries>> {
+    const { fresh } = this.dependencies;
+    return this.admission.admit<WorkerEntries, WorkerEntries>({
+      context,
+      object: { kind: 'Worker', id },
+      mintedId: mintId('command'),
+      isNewWork: verb === 'retry',
+      look: () => fresh.worker(id),
+      decide: (seen, admission) => {
+        requireMatch(context, seen.spec);
+        const spec = admittedBy(actOnWorker(verb, { spec: seen.spec.value, status: seen.status.value }, admission));
+        if (spec === undefined) return undefined;
+        return { decision: workerSpecDecision(seen, spec, verb), after: (revision) => ({ ...seen, spec: { value: spec, revision } }) };
+      },
+      read: (workerId) => fresh.worker(workerId),
+    });
+  }
+}
+
+const suffixCharacters = 6;
+
+function newWorker(request: CreateWorker, template: TemplateEntries, admission: AdmissionContext): Proposal<WorkerEntries> {
+  const name = request.name ?? `${template.spec.value.name}-${admission.mintedId.slice(-suffixCharacters)}`;
+  const { spec, status } = admitWorker(template.spec.value, { name, labels: request.labels ?? {} }, admission);
+  const decision = createDecision({
+    header: spec,
+    collection: 'workers',
+    puts: { spec, state: status },
+    eventType: 'berth.worker.created',
+  });
+  const after = (revision: number): WorkerEntries => ({
+    id: spec.id,
+    spec: { value: spec, revision },
+    status: { value: status, revision },
+    capacity: undefined,
+    ports: undefined,
+    observed: undefined,
+    lease: undefined,
+    plan: new Map(),
+  });
+  return { decision, after };
+}

@@ -1,0 +1,119 @@
+import { Body, Controller, Delete, Get, Inject, Param, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { Answer } from '../http/answer';
+import type { RequestContext } from '../http/context';
+import { Context } from '../http/context';
+import { Mutates, ReadsOnly } from '../http/docs';
+import type { Page } from '../http/paging';
+import type { ReadQuery } from '../http/queries';
+import { objectId, readQuery } from '../http/queries';
+import { Instances } from '../instances/instances';
+import type { InstanceDocument } from '../instances/schemas';
+import { instancePage } from '../instances/schemas';
+import { WorkerAdmission } from './admit-worker';
+import type { CapacityView, CreateWorker, GetWorkerQuery, ListWorkersQuery, PortsView, WorkerDocument, WorkerInstancesQuery, WorkerWaitQuery } from './schemas';
+import { capacityView, createWorker, getWorkerQuery, listWorkersQuery, portsView, workerInstancesQuery, workerPage, workerView, workerWaitQuery } from './schemas';
+import { Workers } from './workers';
+
+/** `/api/v1/workers`: hosts that hold instances. */
+@ApiTags('workers')
+@Controller('api/v1/workers')
+export class WorkersController {
+  constructor(
+    @Inject(Workers) private readonly workers: Workers,
+    @Inject(WorkerAdmission) private readonly admission: WorkerAdmission,
+    @Inject(Instances) private readonly instances: Instances,
+  ) {}
+
+  @Post()
+  @Mutates({
+    summary: 'Ask for a worker from a template',
+    status: 201,
+    answer: workerView,
+    newWork: true,
+    problems: ['template_not_found', 'wait_impossible', 'wait_timeout'],
+  })
+  async create(
+    @Body({ schema: createWorker }) request: CreateWorker,
+    @Query({ schema: workerWaitQuery }) query: WorkerWaitQuery,
+    @Context() context: RequestContext,
+  ): Promise<Answer<WorkerDocument>> {
+    return this.workers.answer(await this.admission.create(request, context), query, context);
+  }
+
+  @Get()
+  @ReadsOnly({ summary: 'List workers, oldest first', answer: workerPage, consistency: 'eventual' })
+  list(@Query({ schema: listWorkersQuery }) query: ListWorkersQuery): Promise<Page<WorkerDocument>> {
+    return this.workers.list(query);
+  }
+
+  @Get(':id')
+  @ReadsOnly({
+    summary: 'Show a worker, at once or when it has come to a phase',
+    answer: workerView,
+    consistency: 'read-your-writes',
+    problems: ['worker_not_found', 'wait_impossible', 'wait_timeout'],
+  })
+  get(
+    @Param('id', { schema: objectId }) id: string,
+    @Query({ schema: getWorkerQuery }) query: GetWorkerQuery,
+    @Context() context: RequestContext,
+  ): Promise<Answer<WorkerDocument>> {
+    return this.workers.get(id, query, context);
+  }
+
+  @Get(':id/capacity')
+  @ReadsOnly({ summary: 'Show what it has, has promised and can still promise', answer: capacityView, consistency: 'read-your-writes', problems: ['worker_not_found'] })
+  capacity(@Param('id', { schema: objectId }) id: string, @Query({ schema: readQuery }) query: ReadQuery): Promise<Answer<CapacityView>> {
+    return this.workers.capacity(id, query);
+  }
+
+  @Get(':id/ports')
+  @ReadsOnly({ summary: 'Show who holds which of its ports', answer: portsView, consistency: 'read-your-writes', problems: ['worker_not_found'] })
+  ports(@Param('id', { schema: objectId }) id: string, @Query({ schema: readQuery }) query: ReadQuery): Promise<Answer<PortsView>> {
+    return this.workers.ports(id, query);
+  }
+
+  @Get(':id/instances')
+  @ReadsOnly({ summary: 'List the instances that are placed on it', answer: instancePage, consistency: 'eventual', problems: ['worker_not_found'] })
+  async placed(
+    @Param('id', { schema: objectId }) id: string,
+    @Query({ schema: workerInstancesQuery }) query: WorkerInstancesQuery,
+  ): Promise<Page<InstanceDocument>> {
+    await this.workers.requireWorker(id);
+    return this.instances.list({ ...query, worker: id });
+  }
+
+  @Post(':id/retry')
+  @Mutates({
+    summary: 'Provision anew what FAILED',
+    status: 202,
+    answer: workerView,
+    ifMatch: true,
+    newWork: true,
+    problems: ['worker_not_found', 'invalid_transition', 'command_pending', 'wait_impossible', 'wait_timeout'],
+  })
+  async retry(
+    @Param('id', { schema: objectId }) id: string,
+    @Query({ schema: workerWaitQuery }) query: WorkerWaitQuery,
+    @Context() context: RequestContext,
+  ): Promise<Answer<WorkerDocument>> {
+    return this.workers.answer(await this.admission.act('retry', id, context), query, context);
+  }
+
+  @Delete(':id')
+  @Mutates({
+    summary: 'Terminate it: it takes no new instances and ends when its last one is gone',
+    status: 202,
+    answer: workerView,
+    ifMatch: true,
+    problems: ['worker_not_found', 'wait_impossible', 'wait_timeout'],
+  })
+  async terminate(
+    @Param('id', { schema: objectId }) id: string,
+    @Query({ schema: workerWaitQuery }) query: WorkerWaitQuery,
+    @Context() context: RequestContext,
+  ): Promise<Answer<WorkerDocument>> {
+    return this.workers.answer(await this.admission.act('terminate', id, context), query, context);
+  }
+}

@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { workerPhases } from '../../domain/phases';
+import { labels, name } from '../documents/scalars';
+import { section } from '../documents/schema';
+import { labelsFilter, objectId, pageFields, readFields, several, waitFields } from '../http/queries';
+import type { DeepReadonly } from '../http/views';
+import { headerFields, lifecycleStatusFields, pageOf, resourcesView } from '../http/views';
+import { portRangeView } from '../templates/schemas';
+
+export const createWorker = section({
+  template: name.meta({ description: 'Name of the worker template.' }),
+  name: name.optional().meta({ description: 'For people; made from the template and the id when absent.' }),
+  labels: labels.optional().meta({ description: 'Beside those of the template.' }),
+}).meta({ id: 'CreateWorker' });
+export type CreateWorker = z.output<typeof createWorker>;
+
+export const workerWaitQuery = section(waitFields(workerPhases));
+export type WorkerWaitQuery = z.output<typeof workerWaitQuery>;
+
+export const getWorkerQuery = section({ ...readFields, ...waitFields(workerPhases) });
+export type GetWorkerQuery = z.output<typeof getWorkerQuery>;
+
+export const listWorkersQuery = section({
+  ...pageFields,
+  phase: several(workerPhases).optional(),
+  template: name.optional().meta({ description: 'Name of the template.' }),
+  label: labelsFilter.optional(),
+});
+export type ListWorkersQuery = z.output<typeof listWorkersQuery>;
+
+export const workerInstancesQuery = section(pageFields);
+export type WorkerInstancesQuery = z.output<typeof workerInstancesQuery>;
+
+export const workerView = z
+  .object({
+    ...headerFields('Worker'),
+    spec: z.object({
+      name: z.string(),
+      template: z.object({ id: z.string(), name: z.string() }),
+      intent: z.enum(['running', 'terminated']),
+      command: z.object({ id: z.string(), kind: z.enum(['retry']), generation: z.int() }).optional(),
+      provider: z.string(),
+      capacity: resourcesView,
+      cpuRatio: z.number(),
+      portRange: portRangeView,
+      provisionTimeoutMs: z.int(),
+    }),
+    status: z.object({
+      phase: z.enum(workerPhases),
+      health: z.enum(['Healthy', 'Offline']).meta({ description: 'Healthy while its agent is heard.' }),
+      ...lifecycleStatusFields,
+      externalId: z.string().optional().meta({ description: "The provider's name for the host." }),
+    }),
+    host: z.object({ hostname: z.string(), address: z.string(), agentVersion: z.string() }).optional(),
+    notice: z.string().optional().meta({ description: 'What a change waits for.' }),
+  })
+  .meta({ id: 'Worker' });
+export type WorkerDocument = DeepReadonly<z.output<typeof workerView>>;
+
+export const workerPage = pageOf(workerView, 'WorkerPage');
+
+export const capacityView = z
+  .object({
+    declared: resourcesView,
+    cpuRatio: z.number(),
+    allocated: resourcesView,
+    available: resourcesView.meta({ description: 'What may still be promised; CPU cpuRatio times over.' }),
+    instances: z.int(),
+    revision: z.string(),
+  })
+  .meta({ id: 'WorkerCapacity' });
+export type CapacityView = DeepReadonly<z.output<typeof capacityView>>;
+
+const holderView = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('host') }),
+  z.object({ kind: z.literal('instance'), id: objectId, port: z.string() }),
+  z.object({ kind: z.literal('unknown') }).meta({ description: 'Held in the ledger by nobody that is there: a fault.' }),
+]);
+
+export const portsView = z
+  .object({
+    range: portRangeView,
+    free: z.int(),
+    held: z.array(z.object({ port: z.int(), holder: holderView })),
+    revision: z.string(),
+  })
+  .meta({ id: 'WorkerPorts' });
+export type PortsView = DeepReadonly<z.output<typeof portsView>>;

@@ -1,0 +1,104 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { WorkerPhase } from '../../domain/phases';
+import type { WorkerEntries } from '../../stores/etcd/objects';
+import type { ApiDependencies } from '../dependencies';
+import { apiDependencies } from '../dependencies';
+import type { Admitted } from '../http/admission';
+import { Answer } from '../http/answer';
+import { mutationAnswer, readAnswer } from '../http/answers';
+import type { RequestContext } from '../http/context';
+import type { Page } from '../http/paging';
+import { pageOfObjects, withCursor } from '../http/paging';
+import type { ReadQuery } from '../http/queries';
+import { hasLabels } from '../http/queries';
+import { Reads } from '../http/reads';
+import { waitForPhase } from '../http/wait';
+import type { CapacityView, GetWorkerQuery, ListWorkersQuery, PortsView, WorkerDocument, WorkerWaitQuery } from './schemas';
+import { viewOfCapacity, viewOfPorts, viewOfWorker } from './view';
+import { judgeWorker } from './wait';
+
+/** Shows workers and their ledgers. */
+@Injectable()
+export class Workers {
+  constructor(
+    @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
+    @Inject(Reads) private readonly reads: Reads,
+  ) {}
+
+  async get(id: string, query: GetWorkerQuery, context: RequestContext): Promise<Answer<WorkerDocument>> {
+    const { found, revision } = await this.find(id, query);
+    if (query.waitFor === undefined) return readAnswer(viewOfWorker(found, revision), found.spec);
+    const present = await this.wait(found, { phase: query.waitFor, revision: found.spec.revision, timeoutMs: query.timeout }, context);
+    return readAnswer(viewOfWorker(present, this.dependencies.cache.revision), present.spec);
+  }
+
+  async list(query: ListWorkersQuery): Promise<Page<WorkerDocument>> {
+    const page = withCursor(query);
+    const revision = await this.reads.upTo(page);
+    const found = this.dependencies.cached.workers().filter((entries) => matches(entries, query));
+    return pageOfObjects(found, page, revision, (entries) => viewOfWorker(entries, revision));
+  }
+
+  async capacity(id: string, query: ReadQuery): Promise<Answer<CapacityView>> {
+    const { found, revision } = await this.find(id, query);
+    return new Answer(viewOfCapacity(found, revision), { 'Berth-Revision': String(revision) });
+  }
+
+  async ports(id: string, query: ReadQuery): Promise<Answer<PortsView>> {
+    const { found, revision } = await this.find(id, query);
+    const placed = this.dependencies.cached.instances().filter(({ allocation }) => allocation?.value.workerId === id);
+    return new Answer(viewOfPorts(found, placed, revision), { 'Berth-Revision': String(revision) });
+  }
+
+  /** Refuses a worker that is not there. */
+  async requireWorker(id: string): Promise<void> {
+    await this.find(id, {});
+  }
+
+  /** The answer to a change: at once, or when the phase has come that the change was made for. */
+  async answer(admitted: Admitted<WorkerEntries>, query: WorkerWaitQuery, context: RequestContext): Promise<Answer<WorkerDocument>> {
+    const { subject, revision = subject.spec.revision } = admitted;
+    const location = `/api/v1/workers/${subject.id}`;
+    const describe = (entries: WorkerEntries) => mutationAnswer(viewOfWorker(entries, revision), { ...admitted, subject: entries, location });
+    if (query.waitFor === undefined) return describe(subject);
+    const { headers } = describe(subject); // Whether or not the phase comes, the change was made.
+    return describe(await this.wait(subject, { phase: query.waitFor, revision, timeoutMs: query.timeout, headers }, context));
+  }
+
+  private async find(id: string, query: ReadQuery): Promise<{ readonly found: WorkerEntries; readonly revision: number }> {
+    const revision = await this.reads.upTo(query);
+    const { cached, fresh } = this.dependencies;
+    const found = cached.worker(id) ?? (await fresh.worker(id));
+    return { found, revision: Math.max(revision, found.spec.revision) };
+  }
+
+  private wait(
+    { id, spec }: WorkerEntries,
+    wanted: {
+      readonly phase: WorkerPhase;
+      readonly revision: number;
+      readonly timeoutMs: number | undefined;
+      readonly headers?: Readonly<Record<string, string>>;
+    },
+    context: RequestContext,
+  ): Promise<WorkerEntries> {
+    const { cache, cached } = this.dependencies;
+    return waitForPhase<WorkerEntries>(cache, {
+      ...wanted,
+      collection: 'workers',
+      id,
+      signal: context.gone,
+      read: () => cached.worker(id),
+      judge: (entries) => judgeWorker(entries, wanted.phase, spec.value.generation),
+      describe: ({ status }) => ({ phase: status.value.phase, message: status.value.message, lastFailure: status.value.lastFailure }),
+    });
+  }
+}
+
+function matches({ spec, status }: WorkerEntries, query: ListWorkersQuery): boolean {
+  return (
+    (query.phase === undefined || query.phase.includes(status.value.phase)) &&
+    (query.template === undefined || spec.value.template.name === query.template) &&
+    hasLabels(spec.value.labels, query.label)
+  );
+}

@@ -1,0 +1,101 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { INestApplication } from '@nestjs/common';
+import pino from 'pino';
+import { createApi } from '../../../src/api/app';
+import type { ApiDependencies, DependencyHealth } from '../../../src/api/dependencies';
+import { EtcdClient } from '../../../src/stores/etcd/client';
+import { Committer } from '../../../src/stores/etcd/committer';
+import { openEpoch } from '../../../src/stores/etcd/epoch';
+import { Leases } from '../../../src/stores/etcd/lease';
+import { CachedObjects, FreshObjects } from '../../../src/stores/etcd/objects';
+import { WatchCache } from '../../../src/stores/etcd/watch-cache';
+import { AuditEvents } from '../../../src/stores/mongo/audit-events';
+import { artifactBodies, definitionBodies, workloadBodies } from '../../../src/stores/mongo/bodies';
+import type { MongoConnection } from '../../../src/stores/mongo/connection';
+import { connectMongo } from '../../../src/stores/mongo/connection';
+import { freshDatabase, freshPrefix, testServers } from '../../support/servers';
+import { Client } from './client';
+
+/** What several replicas of the API share: one prefix in etcd, one database. */
+export interface World {
+  readonly prefix: string;
+  readonly database: string;
+  readonly etcdEndpoint?: string;
+  readonly etcdQuotaBytes?: number;
+  readonly health?: readonly DependencyHealth[];
+}
+
+export function freshWorld(options: Partial<World> = {}): World {
+  return { prefix: `${freshPrefix()}/`, database: freshDatabase(), ...options };
+}
+
+/** One replica of the API on real stores, listening on a free port. Nothing drives lifecycles: tests do. */
+export class TestApi {
+  readonly client: Client;
+
+  private constructor(
+    readonly url: string,
+    readonly dependencies: ApiDependencies,
+    readonly mongo: MongoConnection,
+    /** Every nudge, in order. */
+    readonly nudges: string[],
+    readonly artifactsDirectory: string,
+    private readonly app: INestApplication,
+  ) {
+    this.client = new Client(url);
+  }
+
+  static async start(world: World = freshWorld()): Promise<TestApi> {
+    const servers = testServers();
+    const etcd = new EtcdClient({ endpoints: [world.etcdEndpoint ?? servers.etcd], prefix: world.prefix });
+    const mongo = connectMongo({ uri: servers.mongodb, database: world.database, appName: 'test' });
+    const epoch = await openEpoch(etcd);
+    const cache = new WatchCache(etcd, () => undefined);
+    await cache.start();
+    const auditEvents = new AuditEvents(mongo);
+    await auditEvents.prepare();
+    const nudges: string[] = [];
+    const artifactsDirectory = mkdtempSync(join(tmpdir(), 'berth-artifacts-'));
+    const dependencies: ApiDependencies = {
+      etcd,
+      etcdQuotaBytes: world.etcdQuotaBytes ?? 2 * 1024 ** 3,
+      committer: new Committer(etcd, () => epoch),
+      fresh: new FreshObjects(etcd),
+      cached: new CachedObjects(cache),
+      cache,
+      leases: new Leases(etcd),
+      definitionBodies: definitionBodies(mongo),
+      artifactBodies: artifactBodies(mongo),
+      workloads: workloadBodies(mongo),
+      auditEvents,
+      nudge: (kind, id) => nudges.push(`${kind} ${id}`),
+      artifactsDirectory,
+      dependenciesHealth: world.health ?? [
+        { name: 'etcd', check: async () => void (await etcd.revision()) },
+        { name: 'mongodb', check: () => mongo.ping() },
+      ],
+      log: pino({ level: process.env['BERTH_TEST_LOG'] ?? 'silent' }),
+    };
+    const app = await createApi(dependencies);
+    await app.listen(0, '127.0.0.1');
+    const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
+    return new TestApi(`http://127.0.0.1:${port}`, dependencies, mongo, nudges, artifactsDirectory, app);
+  }
+
+  /** All keys below the prefix with their revisions: what a refusal must leave as it was. */
+  async keys(): Promise<Record<string, number>> {
+    const { entries } = await this.dependencies.etcd.list('');
+    return Object.fromEntries(entries.map(({ key, revision }) => [key, revision]));
+  }
+
+  async stop(): Promise<void> {
+    await this.app.close();
+    this.dependencies.cache.stop();
+    this.dependencies.etcd.close();
+    await this.mongo.close();
+    rmSync(this.artifactsDirectory, { recursive: true, force: true });
+  }
+}

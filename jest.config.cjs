@@ -38,6 +38,8 @@ const withoutServers = [
 
 module.exports = {
   maxWorkers: 2,
+  // Real servers and processes on a busy machine take their time; every wait in a test has a bound of its own.
+  testTimeout: 30_000,
   projects: [
     { ...shared, displayName: 'unit', testMatch: withoutServers.map((tests) => `<rootDir>/test/${tests}`) },
     {

@@ -63,6 +63,7 @@ async function compileIfChanged() {
   fs.rmSync(stampFile, { force: true });
   const tsc = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   await run('compiling', process.execPath, [tsc, '-p', 'tsconfig.build.json']);
+  await run('bundling workflows', process.execPath, [path.join(root, 'dist', 'processes', 'build-workflow-bundle.js')]);
   fs.writeFileSync(stampFile, JSON.stringify(now));
 }
 
@@ -108,7 +109,9 @@ async function lock(file) {
       fs.rmSync(file, { force: true });
       continue;
     }
-    if (Date.now() >= deadline) throw new Error(`process ${holder} still prepares this clone; if it does not, delete ${file}`);
+    if (Date.now() >= deadline) {
+      throw new Error(`process ${holder} still prepares this clone; if it does not, delete ${file}`);
+    }
     if (!told) console.error(`waiting for process ${holder}, which prepares this clone …`);
     told = true;
     await new Promise((wake) => setTimeout(wake, lockPollMs));

@@ -1,6 +1,6 @@
 import os from 'node:os';
 import { pino, type Logger } from 'pino';
-import { hostPortsScanIntervalMs, planStreamSilenceMsMax } from '../domain/limits';
+import { hostPortsScanIntervalMs, planStreamSilenceMsMax, startingObservedAfterMs } from '../domain/limits';
 import type { PlanFrame, RegisterRequest } from '../domain/plan';
 import { mergePlan, planViewOf, type PlanView } from '../domain/plan-merge';
 import { NoopRuntime } from '../drivers/runtimes/noop-runtime';
@@ -24,6 +24,7 @@ export interface AgentOptions extends AgentConfig {
   readonly runtimes?: readonly Runtime[];
   readonly planStreamSilenceMsMax?: number;
   readonly hostPortsScanIntervalMs?: number;
+  readonly startingObservedAfterMs?: number;
 }
 
 /** What becomes of running instances when their agent stops: they go on and the next agent adopts them, or they are stopped. */
@@ -68,6 +69,7 @@ export class Agent {
       workloads: new Workloads(this.store, controlPlane),
       ownership: new Ownership(),
       logger: this.logger,
+      startingObservedAfterMs: options.startingObservedAfterMs ?? startingObservedAfterMs,
       report: (observation) => this.report(observation),
       forget: (allocation, hashes) => this.forget(allocation, hashes),
     };

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { agentCloseMsMax, startingObservedAfterMs } from '../domain/limits';
+import { agentCloseMsMax } from '../domain/limits';
 import type { PlannedEntry } from '../domain/plan';
 import type { Workload } from '../domain/workload';
 import { instanceDirectory } from '../drivers/runtimes/host-directory';
@@ -19,6 +19,8 @@ export interface AllocationHost extends AttemptHost {
   readonly workloads: Workloads;
   readonly ownership: Ownership;
   readonly logger: Logger;
+  /** A start that is done sooner is not observed as `starting`. */
+  readonly startingObservedAfterMs: number;
   report(observation: ReportedObservation): void;
   /** Nothing is left of an allocation that the plan has no more, and it needs these workload documents no more. */
   forget(allocation: Allocation, workloadHashes: readonly string[]): void;
@@ -164,7 +166,7 @@ export class Allocation {
   private async bringUp(attempt: number, begin: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const abort = new AbortController();
     this.starting = { attempt, abort };
-    const slow = setTimeout(() => this.report(), startingObservedAfterMs);
+    const slow = setTimeout(() => this.report(), this.host.startingObservedAfterMs);
     try {
       await begin(abort.signal);
       await this.attempt?.becomeReady(abort.signal);

@@ -34,14 +34,22 @@ const namesShownMax = 12;
 
 /** Names, numbers and paths that stand in a definition twice. */
 export function findConflicts(parts: DefinitionParts): Problem[] {
-  const names = parts.components.map(({ name }, index) => ({ path: ['components', index, 'name'], key: name, value: name }));
+  const names = parts.components.map(({ name }, index) => ({
+    path: ['components', index, 'name'],
+    key: name,
+    value: name,
+  }));
   const ports = portsWithPaths(parts);
   // `a-b` and `a.b` are two names but one placeholder.
-  const portNames = ports.map(({ path, port }) => ({ path: [...path, 'name'], key: portPlaceholder(port.name), value: port.name }));
+  const portNames = ports.map(({ path, port: { name } }) => ({
+    path: [...path, 'name'],
+    key: portPlaceholder(name),
+    value: name,
+  }));
   // A number has one holder whatever the protocol: the ledger has one bit for it.
   const numbers = ports
     .filter(({ port }) => port.port !== undefined)
-    .map(({ path, port }) => ({ path: [...path, 'port'], key: String(port.port), value: port.port }));
+    .map(({ path, port: { port } }) => ({ path: [...path, 'port'], key: String(port), value: port }));
   return [
     ...repeated(names, 'a name that no other component has'),
     ...repeated(portNames, 'a port name whose placeholder no other port has'),
@@ -60,7 +68,8 @@ export function findUnknownReferences(
   artifactText?: string,
 ): Problem[] {
   const placeholders = new Set<string>([...instancePlaceholders, ...ports.map(({ name }) => portPlaceholder(name))]);
-  const expected = `one of the placeholders ${listed([...placeholders].map((name) => `\${${name}}`))}, or $\${ for the text itself`;
+  const known = listed([...placeholders].map((name) => `\${${name}}`));
+  const expected = `one of the placeholders ${known}, or $\${ for the text itself`;
   return [
     ...unknownReadinessPorts(parts, ports),
     ...textsWithPaths(parts, artifactText).flatMap(({ path, text, kind }) =>
@@ -114,9 +123,11 @@ function repeated(claims: ReadonlyArray<{ path: Path; key: string; value: unknow
     // A name that could not be read is empty; it is a problem of its own.
     if (value === '') return [];
     const earlier = claimed.get(key);
-    if (earlier !== undefined) return [problemAt(path, expected, `${describeValue(value)} beside ${formatPath(earlier)}`)];
-    claimed.set(key, path);
-    return [];
+    if (earlier === undefined) {
+      claimed.set(key, path);
+      return [];
+    }
+    return [problemAt(path, expected, `${describeValue(value)} beside ${formatPath(earlier)}`)];
   });
 }
 
@@ -130,9 +141,11 @@ function pathConflicts(parts: DefinitionParts): Problem[] {
     ...(artifact === undefined ? [] : [{ at: ['artifact', 'path'], file: artifact }]),
   ];
   return paths.flatMap(({ at, file }) => {
-    const inTheWay = twice && at[0] === 'artifact' ? file : paths.find((other) => file.startsWith(`${other.file}/`))?.file;
+    const other = paths.find((each) => file.startsWith(`${each.file}/`))?.file;
+    const inTheWay = twice && at[0] === 'artifact' ? file : other;
     if (inTheWay === undefined) return [];
-    return [problemAt(at, 'a path that no other file takes', `${describeValue(file)} beside the file ${describeValue(inTheWay)}`)];
+    const found = `${describeValue(file)} beside the file ${describeValue(inTheWay)}`;
+    return [problemAt(at, 'a path that no other file takes', found)];
   });
 }
 

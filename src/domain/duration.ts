@@ -6,7 +6,10 @@ const pattern = /^(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?(?
 export function parseDurationMs(text: string): number | undefined {
   const amounts = text === '' ? null : pattern.exec(text);
   if (amounts === null) return undefined;
-  const totalMs = Object.values(unitsMs).reduce((sum, unitMs, index) => sum + Number(amounts[index + 1] ?? 0) * unitMs, 0);
+  const totalMs = Object.values(unitsMs).reduce(
+    (sum, unitMs, index) => sum + Number(amounts[index + 1] ?? 0) * unitMs,
+    0,
+  );
   return Number.isSafeInteger(totalMs) ? totalMs : undefined;
 }
 

@@ -104,7 +104,9 @@ export function fail(step: HostStep, view: InstanceView, failure: ObservedFailur
     // Stopping has no alternative: it goes on asking, ever more patiently, until the host has answered.
     const patienceMs = instanceSteps[step].timeoutMs + backoffMs(retryPolicyDefault, attempt);
     const again = { ...operation, attempt: attempt + 1, deadlineAt: isoTime(moment.nowMs + patienceMs) };
-    return { status: next(view, moment, { ...failed, operation: again, message: `${step}: ${failure.message}` }) };
+    // What made it give up stays the reason, however often the undo has to be asked for.
+    const recorded = step === 'undo' ? {} : failed;
+    return { status: next(view, moment, { ...recorded, operation: again, message: `${step}: ${failure.message}` }) };
   }
   if (isExhausted(spec.retry, attempt, failure.class)) return giveUp(view, moment, failed);
   const notBefore = isoTime(moment.nowMs + backoffMs(spec.retry, attempt));

@@ -16,7 +16,11 @@ export const instanceSteps = {
   /** Has the host stop all components; directory, ports and capacity stay. */
   stop: { from: ['SCHEDULED', 'INSTANTIATING', 'RUNNING', 'STOPPING'], undo: undefined, timeoutMs: 60_000 },
   /** Has the host stop and remove everything, then releases the allocation: TERMINATED. */
-  remove: { from: ['SCHEDULED', 'INSTANTIATING', 'RUNNING', 'STOPPING', 'STOPPED', 'ARCHIVED'], undo: undefined, timeoutMs: 60_000 },
+  remove: {
+    from: ['SCHEDULED', 'INSTANTIATING', 'RUNNING', 'COLLECTING', 'GRADING', 'STOPPING', 'STOPPED', 'ARCHIVED'],
+    undo: undefined,
+    timeoutMs: 60_000,
+  },
   /** Takes back what a failed start left, then releases the allocation: FAILED. */
   undo: { from: ['SCHEDULED', 'INSTANTIATING', 'RUNNING'], undo: undefined, timeoutMs: 60_000 },
   /** Ends what holds nothing: TERMINATED. */

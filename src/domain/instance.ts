@@ -66,6 +66,8 @@ export interface InstanceStatus {
   readonly resources: Readonly<Record<string, ResourceReference>>;
   /** Number of the last start asked of a host, so that numbers are never used twice. */
   readonly attempt: number;
+  /** SHA-256 of the workload document that the host was last given. */
+  readonly workloadHash?: string;
   /** Restarts since the instance last ran undisturbed, so that a crash loop is bounded; `lastAt`: when the last one was asked for, or came up. */
   readonly restarts: { readonly count: number; readonly lastAt?: string };
   /** Where it ran last; `retry` prefers this worker. */

@@ -46,7 +46,7 @@ export function portPlaceholder(portName: string): string {
   return `PORT_${portName.toUpperCase().replace(/[-.]/g, '_')}`;
 }
 
-/** The port name that a placeholder stands for, `PORT_SERIAL_1` → `serial_1`; undefined when it is not one of a port. */
+/** The port name that a placeholder stands for, `PORT_SERIAL_1` → `serial_1`; undefined when it is of no port. */
 export function portNameOf(placeholder: string): string | undefined {
   return /^PORT_([A-Z0-9](?:[A-Z0-9_]{0,61}[A-Z0-9])?)$/.exec(placeholder)?.[1]?.toLowerCase();
 }

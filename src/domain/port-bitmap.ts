@@ -19,6 +19,11 @@ export function rangeSize(range: PortRange): number {
   return range.to - range.from + 1;
 }
 
+/** Whether a number is one of a range's ports. */
+export function inRange(range: PortRange, port: number): boolean {
+  return Number.isInteger(port) && port >= range.from && port <= range.to;
+}
+
 /** Values of the ledger are immutable, so that each is decoded once however many requests look at it. */
 const decoded = new WeakMap<WorkerPorts, ReadonlyBits>();
 

@@ -12,7 +12,8 @@ const valueCharactersShownMax = 40;
 /** Builds a problem; `found` is text for people, see `describeValue`. */
 export function problemAt(path: readonly PropertyKey[], expected: string, found: string): Problem {
   const place = formatPath(path);
-  return { path: place, expected, message: `${place === '' ? 'the document' : place}: expected ${expected}, found ${found}` };
+  const message = `${place === '' ? 'the document' : place}: expected ${expected}, found ${found}`;
+  return { path: place, expected, message };
 }
 
 /** `['components', 0, 'files', 'a.txt']` → `components[0].files["a.txt"]`. */
@@ -27,11 +28,25 @@ export function formatPath(path: readonly PropertyKey[]): string {
 
 /** A value in a few words, short enough to stand in a message whatever somebody sent. */
 export function describeValue(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  if (typeof value === 'string') return JSON.stringify(shorten(value));
-  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
-  if (typeof value === 'object' && value !== null) return 'an object';
-  return String(value);
+  switch (typeof value) {
+    case 'undefined':
+      return 'nothing';
+    case 'string':
+      return JSON.stringify(shorten(value));
+    case 'number':
+    case 'boolean':
+    case 'bigint':
+      return String(value);
+    case 'object':
+      return value === null ? 'null' : describeObject(value);
+    default:
+      return `a ${typeof value}`;
+  }
+}
+
+function describeObject(value: object): string {
+  if (!Array.isArray(value)) return 'an object';
+  return value.length === 0 ? 'an empty list' : 'a list';
 }
 
 function shorten(text: string): string {

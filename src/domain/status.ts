@@ -73,7 +73,10 @@ export function withCondition(conditions: readonly Condition[], next: Condition)
 
 /** Texts in status are cut, never refused, so that a lifecycle can always record its end. */
 export function cutMessage(text: string): string {
-  return text.length <= statusMessageCharactersMax ? text : `${text.slice(0, statusMessageCharactersMax - 1)}…`;
+  if (text.length <= statusMessageCharactersMax) return text;
+  // Half of a surrogate pair would come back from a store as another character, and the record would seem forged.
+  const kept = text.slice(0, statusMessageCharactersMax - 1).replace(/[\uD800-\uDBFF]$/, '');
+  return `${kept}…`;
 }
 
 /** ISO 8601 of epoch milliseconds. */

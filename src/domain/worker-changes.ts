@@ -81,7 +81,8 @@ export function draining(view: WorkerView, moment: Moment): WorkerChange {
 /** Destroying begins. */
 export function beginDestroy(view: WorkerView, moment: Moment): WorkerChange {
   const changed = next(view, moment, {
-    phase: 'STOPPING',
+    // A stopped host has nothing to stop; it stays STOPPED until it is gone.
+    phase: view.status.phase === 'STOPPED' ? 'STOPPED' : 'STOPPING',
     message: `asking provider ${view.spec.provider} to take the host away`,
     operation: {
       id: moment.operationId,
@@ -101,7 +102,9 @@ export function destroyFailed(view: WorkerView, failure: ObservedFailure, moment
   const lastFailure = { time: isoTime(moment.nowMs), step: operation.step, ...failure, message: cutMessage(failure.message), retryCount: operation.attempt };
   const deadlineAt = isoTime(moment.nowMs + destroyTimeoutMs);
   const again = { ...operation, attempt: operation.attempt + 1, deadlineAt };
-  return { status: next(view, moment, { lastFailure, operation: again, message: `destroy: ${failure.message}` }) };
+  // What made provisioning give up stays the reason, however often its undo has to be asked for.
+  const recorded = operation.state === 'undo' ? {} : { lastFailure };
+  return { status: next(view, moment, { ...recorded, operation: again, message: `destroy: ${failure.message}` }) };
 }
 
 /** The provider confirmed that the host is gone. */

@@ -1,6 +1,7 @@
 import type { Component, DefinitionBody } from './definition';
 import { workloadFilesBytesMax } from './limits';
-import { portPlaceholder, replacePlaceholders } from './placeholder';
+import type { TextKind } from './placeholder';
+import { portPlaceholder, replacePlaceholders, UnknownPlaceholder } from './placeholder';
 import { utf8Bytes } from './utf8';
 import type { Workload, WorkloadComponent } from './workload';
 
@@ -9,10 +10,11 @@ export class WorkloadRefused extends Error {
   override readonly name = 'WorkloadRefused';
 
   constructor(
-    readonly code: 'workload_too_large' | 'artifact_missing',
+    readonly code: 'workload_too_large' | 'artifact_missing' | 'unknown_placeholder',
     message: string,
+    options?: ErrorOptions,
   ) {
-    super(message);
+    super(message, options);
   }
 }
 
@@ -32,10 +34,11 @@ export interface WorkloadInputs {
 export function renderWorkload(inputs: WorkloadInputs): Workload {
   const { body, instanceId, ports } = inputs;
   const values = placeholderValues(inputs);
-  const files = mapValues(filesToRender(inputs), (text) => replacePlaceholders(text, 'file', values));
+  const files = mapValues(filesToRender(inputs), (text) => render(text, 'file', values));
   const bytes = Object.values(files).reduce((sum, text) => sum + utf8Bytes(text), 0);
   if (bytes > workloadFilesBytesMax) {
-    throw new WorkloadRefused('workload_too_large', `rendered files have ${bytes} bytes, at most ${workloadFilesBytesMax} are allowed`);
+    const message = `rendered files have ${bytes} bytes, at most ${workloadFilesBytesMax} are allowed`;
+    throw new WorkloadRefused('workload_too_large', message);
   }
   return {
     schemaVersion: 1,
@@ -64,17 +67,27 @@ function filesToRender({ body, artifactText }: WorkloadInputs): Readonly<Record<
 }
 
 function renderComponent(component: Component, values: ReadonlyMap<string, string>): WorkloadComponent {
-  const render = (text: string) => replacePlaceholders(text, 'value', values);
+  const renderValue = (text: string) => render(text, 'value', values);
   const { name, runtime, resources, readiness, stop } = component;
   return {
     name,
     runtime,
-    command: component.command.map(render),
-    environment: mapValues(component.environment, render),
+    command: component.command.map(renderValue),
+    environment: mapValues(component.environment, renderValue),
     resources,
     ...(readiness !== undefined && { readiness }),
     stop,
   };
+}
+
+/** A placeholder without a value: the definition was not checked against the ports that were then allocated. */
+function render(text: string, kind: TextKind, values: ReadonlyMap<string, string>): string {
+  try {
+    return replacePlaceholders(text, kind, values);
+  } catch (cause) {
+    if (!(cause instanceof UnknownPlaceholder)) throw cause;
+    throw new WorkloadRefused('unknown_placeholder', cause.message, { cause });
+  }
 }
 
 function mapValues(record: Readonly<Record<string, string>>, change: (value: string) => string): Record<string, string> {

@@ -58,11 +58,11 @@ describe('the agent', () => {
 
   test('opens a plan stream anew that has gone silent, but not one with comments', async () => {
     const { controlPlane } = harness;
-    await harness.startAgent({ planStreamSilenceMsMax: 300 });
+    await harness.startAgent({ planStreamSilenceMsMax: 1_000 });
     const streams = (): number => controlPlane.requests.filter((request) => request.endsWith('/plan')).length;
     await controlPlane.until(() => streams() === 1, 'a stream');
-    const comments = setInterval(() => controlPlane.sendText(': still here\n\n'), 50);
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    const comments = setInterval(() => controlPlane.sendText(': still here\n\n'), 100);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
     clearInterval(comments);
     expect(streams()).toBe(1);
     await controlPlane.until(() => streams() === 2, 'another stream');
@@ -97,10 +97,10 @@ describe('the agent', () => {
     stranger.close();
     await controlPlane.until(() => controlPlane.hostPorts.length > 0 && !controlPlane.hostPorts.at(-1)!.includes(held), 'the port is told free');
     expect(controlPlane.hostPorts.flat()).not.toContain(own);
-    const told = controlPlane.hostPorts.length;
     await new Promise((resolve) => setTimeout(resolve, 300));
     // Whatever else listens on this host may come and go, but what has not changed is not told again.
-    expect(new Set(controlPlane.hostPorts.map((ports) => ports.join()).slice(told - 1)).size).toBe(controlPlane.hostPorts.length - told + 1);
+    const told = controlPlane.hostPorts.map((ports) => ports.join());
+    expect(told.filter((ports, index) => ports === told[index - 1])).toEqual([]);
   });
 
   test('starts many at once', async () => {

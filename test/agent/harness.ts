@@ -9,6 +9,8 @@ import type { WorkloadComponent, Workload } from '../../src/domain/workload';
 import { reapAllInstances } from '../../src/drivers/runtimes/process-group';
 import { FakeControlPlane } from '../support/fake-control-plane';
 
+jest.setTimeout(30_000);
+
 /** A fake control plane and whatever agents a test starts against it, with everything gone at the end. */
 export class Harness {
   private readonly agents = new Set<Agent>();
@@ -60,7 +62,10 @@ export class Harness {
 
   private get config(): AgentOptions {
     const { url: api, workerId, token } = this.controlPlane;
-    return { api, workerId, token, directory: this.directory, address: '127.0.0.1', portRange: { from: 1024, to: 65_535 } };
+    // A busy machine makes any start slow; tests that are about slow starts say so.
+    const startingObservedAfterMs = 60_000;
+    const portRange = { from: 1024, to: 65_535 };
+    return { api, workerId, token, directory: this.directory, address: '127.0.0.1', portRange, startingObservedAfterMs };
   }
 }
 
@@ -151,7 +156,7 @@ export function runs(pid: number): boolean {
 }
 
 /** Waits for a condition that nobody announces. */
-export async function eventually(holds: () => boolean | Promise<boolean>, what: string, timeoutMs = 4_000): Promise<void> {
+export async function eventually(holds: () => boolean | Promise<boolean>, what: string, timeoutMs = 20_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${what}`);

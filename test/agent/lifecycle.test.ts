@@ -65,7 +65,7 @@ describe('an allocation', () => {
   test('starts slowly: it is seen starting, and a stop half-way is obeyed at once', async () => {
     const { controlPlane } = harness;
     const workload = serverOf(await freePort(), { delayMs: 60_000, timeoutMs: 60_000 });
-    await harness.startAgent();
+    await harness.startAgent({ startingObservedAfterMs: 50 });
     controlPlane.put('a', workload, 1, 'running');
     expect((await controlPlane.observed('a', 'starting')).components).toEqual({ main: { state: 'starting' } });
     const pid = recordedPid(harness.directory, workload.instanceId)!;
@@ -87,7 +87,7 @@ describe('an allocation', () => {
   test('goes from one attempt to a newer one, and nothing of the older stays', async () => {
     const { controlPlane } = harness;
     const workload = serverOf(await freePort(), { delayMs: 60_000, timeoutMs: 60_000 });
-    await harness.startAgent();
+    await harness.startAgent({ startingObservedAfterMs: 50 });
     controlPlane.put('a', workload, 1, 'running');
     await controlPlane.observed('a', 'starting');
     const first = recordedPid(harness.directory, workload.instanceId)!;

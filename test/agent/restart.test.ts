@@ -105,7 +105,7 @@ describe('after its restart the agent', () => {
 
   test('goes on waiting for a start that was half-way', async () => {
     const { controlPlane } = harness;
-    const workload = serverOf(await freePort(), { delayMs: 1_500 });
+    const workload = serverOf(await freePort(), { delayMs: 3_000 });
     const agent = harness.startAgentProcess();
     controlPlane.put('a', workload, 1, 'running');
     await controlPlane.observed('a', 'starting');
@@ -164,7 +164,7 @@ describe('an agent process', () => {
     await killed(agent, 'SIGINT');
     expect(agent.exitCode).toBe(0);
     expect(runs(pid)).toBe(false);
-    expect(harness.controlPlane.observations.map(({ state }) => state)).toEqual(['running']);
+    expect(harness.controlPlane.observations.at(-1)).toMatchObject({ state: 'running' });
     harness.startAgentProcess();
     expect((await harness.controlPlane.observed('a', 'failed')).failure).toMatchObject({ reason: 'ProcessLost' });
   });

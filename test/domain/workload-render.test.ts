@@ -3,7 +3,8 @@ import type { Component, DefinitionBody } from '../../src/domain/definition';
 import { requestedPorts, totalResources } from '../../src/domain/definition-requests';
 import { workloadFilesBytesMax } from '../../src/domain/limits';
 import { placeholdersIn, portPlaceholder } from '../../src/domain/placeholder';
-import { renderWorkload, WorkloadRefused } from '../../src/domain/workload-render';
+import type { WorkloadRefused } from '../../src/domain/workload-render';
+import { renderWorkload } from '../../src/domain/workload-render';
 
 const component: Component = {
   name: 'web',
@@ -66,7 +67,9 @@ it('is refused without the text of its artifact', () => {
 });
 
 it('is refused when a port was not allocated', () => {
-  expect(() => renderWorkload({ body, ...given, ports: {} })).toThrow('unknown placeholder ${PORT_HTTP}');
+  expect(() => renderWorkload({ body, ...given, ports: {} })).toThrow(
+    expect.objectContaining({ code: 'unknown_placeholder', message: 'unknown placeholder ${PORT_HTTP}' }) as WorkloadRefused,
+  );
 });
 
 it('is refused beyond the bound of its rendered files, counted in bytes', () => {
@@ -83,7 +86,8 @@ it('leaves no placeholder, and every allocated port appears', () => {
     fc.property(names, fc.nat({ max: 50_000 }), (portNames, base) => {
       const ports = Object.fromEntries(portNames.map((name, index) => [name, base + index]));
       const text = portNames.map((name) => `tag: serial:\${${portPlaceholder(name)}}`).join('\n');
-      const { files } = renderWorkload({ body: { ...body, components: [], files: {}, artifact }, artifactText: text, ...given, ports });
+      const lab = { ...body, components: [], files: {}, artifact };
+      const { files } = renderWorkload({ body: lab, artifactText: text, ...given, ports });
       const rendered = files[artifact.path]!;
       expect(placeholdersIn(rendered, 'file')).toEqual([]);
       expect(rendered.split('\n')).toEqual(portNames.map((name) => `tag: serial:${ports[name]}`));
@@ -106,7 +110,8 @@ describe('what is requested for an instance', () => {
   });
 
   it('is the sum of what its components need', () => {
-    expect(totalResources({ components: [component, component] })).toEqual({ cpuMillicores: 200, memoryMib: 128, storageMib: 20 });
+    const twice = { cpuMillicores: 200, memoryMib: 128, storageMib: 20 };
+    expect(totalResources({ components: [component, component] })).toEqual(twice);
     expect(totalResources({ components: [] })).toEqual({ cpuMillicores: 0, memoryMib: 0, storageMib: 0 });
   });
 });

@@ -60,6 +60,13 @@ export class FakeControlPlane {
     await new Promise((resolve) => (server ? server.close(resolve) : resolve(undefined)));
   }
 
+  /** To another port. */
+  async move(): Promise<void> {
+    await this.close();
+    this.port = 0;
+    await this.listen();
+  }
+
   addWorkload(workload: Workload): string {
     const hash = createHash('sha256').update(canonicalJson(workload)).digest('hex');
     this.workloads.set(hash, workload);
@@ -116,7 +123,7 @@ export class FakeControlPlane {
   }
 
   /** Resolves once a condition on what was received holds. */
-  async until(holds: () => boolean, what: string, timeoutMs = 4_000): Promise<void> {
+  async until(holds: () => boolean, what: string, timeoutMs = 20_000): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     while (!holds()) {
       const remainingMs = deadline - Date.now();

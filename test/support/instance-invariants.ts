@@ -43,12 +43,13 @@ export const commitRules: Readonly<Record<string, (commit: Commit) => boolean>> 
     if (operation?.step !== 'start' && operation?.step !== 'restart') return true;
     return operation.state === 'undo' || operation.attempt <= before.spec.retry.attemptsMax;
   },
+  'why it gave up is not forgotten over undoing it': ({ step, before, after }) => step !== 'undo' || before.status.lastFailure === after.status.lastFailure,
   'what holds nothing has nothing under way and nothing to undo': ({ after }) =>
     !holdsNothing(after.status.phase) || (after.status.operation === undefined && after.status.undo.length === 0),
-  'readiness is what the phase says': ({ after, outcome }) => {
-    const ready = after.status.conditions.find(({ type }) => type === 'Ready');
-    if (after.status.phase !== 'RUNNING') return ready?.status === 'False';
-    return outcome === 'complete' ? ready?.status === 'True' : true;
+  'it is ready exactly from a start that came up until something happens to it': ({ step, outcome, before, after }) => {
+    const [former, ready] = [before, after].map(({ status }) => status.conditions.find(({ type }) => type === 'Ready')?.status);
+    if (outcome === 'complete' && (step === 'start' || step === 'restart')) return ready === 'True';
+    return ready === (step === 'acknowledge' ? former : 'False');
   },
 };
 

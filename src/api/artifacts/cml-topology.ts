@@ -23,7 +23,9 @@ const node = z.looseObject(
     node_definition: identifier,
     tags,
     interfaces: z
-      .array(z.looseObject({ id: identifier, label: label.nullish() }, { error: 'an interface' }), { error: 'a list of interfaces' })
+      .array(z.looseObject({ id: identifier, label: label.nullish() }, { error: 'an interface with id' }), {
+        error: 'a list of interfaces',
+      })
       .optional(),
   },
   { error: 'a node with id, label and node_definition' },
@@ -31,7 +33,10 @@ const node = z.looseObject(
 
 const topologyDocument = z.looseObject(
   {
-    lab: z.looseObject({ version: text('a topology version such as 0.3.0', /^\d+\.\d+\.\d+$/) }, { error: 'a lab with version' }),
+    lab: z.looseObject(
+      { version: text('a topology version such as 0.3.0', /^\d+\.\d+\.\d+$/) },
+      { error: 'a lab with version' },
+    ),
     nodes: z.array(node, { error: 'a list of nodes' }).min(1, { error: 'at least one node' }),
     links: z.array(
       z.looseObject(
@@ -115,7 +120,9 @@ function repeated(things: ReadonlyArray<{ readonly id: string }>, path: readonly
 
 /** Links that end at a node or an interface that is not there. */
 function looseEnds(topology: TopologyDocument): Problem[] {
-  const interfaces = new Map(topology.nodes.map((each) => [each.id, new Set((each.interfaces ?? []).map(({ id }) => id))]));
+  const interfaces = new Map(
+    topology.nodes.map(({ id, interfaces: own }) => [id, new Set((own ?? []).map((each) => each.id))]),
+  );
   return topology.links.flatMap((link, index) =>
     (['1', '2'] as const).flatMap((end) => {
       const [nodeId, interfaceId] = [link[`n${end}`], link[`i${end}`]];

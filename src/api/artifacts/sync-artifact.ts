@@ -17,5 +17,6 @@ export async function syncArtifact(body: DefinitionBody, artifactsDirectory: str
   const problems = [...findUnknownReferences(body, ports, artifact.text), ...findExcesses(body, ports, artifact.text)];
   if (problems.length === 0) return artifact;
   const cause = new InvalidDocument(problems);
-  throw new ArtifactError('artifact_invalid', `${body.artifact.uri} does not fit its definition: ${cause.message}`, { cause });
+  const message = `${body.artifact.uri} does not fit its definition: ${cause.message}`;
+  throw new ArtifactError('artifact_invalid', message, { cause });
 }

@@ -59,7 +59,9 @@ function normalisePorts(ports: DefinitionDocument['ports'] = []): PortRequest[] 
 function normaliseReadiness(readiness: NonNullable<ComponentDocument['readiness']>): Readiness {
   const { http, tcp, interval, timeout } = readiness;
   const times = { intervalMs: interval ?? readinessIntervalMsDefault, timeoutMs: timeout ?? readinessTimeoutMsDefault };
-  if (http !== undefined) return { kind: 'http', port: http.port, path: http.path ?? '/', status: http.status ?? 200, ...times };
+  if (http !== undefined) {
+    return { kind: 'http', port: http.port, path: http.path ?? '/', status: http.status ?? 200, ...times };
+  }
   if (tcp !== undefined) return { kind: 'tcp', port: tcp.port, ...times };
   throw new Error('the schema lets no readiness pass that has neither http nor tcp');
 }

@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import type { DefinitionParts } from '../../domain/definition-references';
-import { commandArgumentsMax, componentsMax, environmentVariablesMax, filesMax, portsPerInstanceMax } from '../../domain/limits';
+import {
+  commandArgumentsMax,
+  componentsMax,
+  environmentVariablesMax,
+  filesMax,
+  portsPerInstanceMax,
+} from '../../domain/limits';
 
 /**
  * What can be read of a definition document whatever is wrong with it, so that a person who misspelt a field is told of

@@ -108,7 +108,8 @@ const retry = withRule(
   }),
   ({ initialBackoff = 0, maxBackoff = Infinity }) => {
     if (!(initialBackoff > maxBackoff)) return undefined;
-    return { path: ['maxBackoff'], expected: 'no less than initialBackoff', found: `${maxBackoff} ms after ${initialBackoff} ms` };
+    const found = `${maxBackoff} ms after ${initialBackoff} ms`;
+    return { path: ['maxBackoff'], expected: 'no less than initialBackoff', found };
   },
 );
 

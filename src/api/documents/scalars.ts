@@ -24,7 +24,7 @@ export const name = text(
 
 /** Name of a port. Lower case, for the placeholder is its name in capitals. */
 export const portName = text(
-  `a port name of lower-case letters, digits and - _ . inside, such as serial_1 (at most ${nameCharactersMax} characters)`,
+  `a port name of lower-case letters, digits and - . _ inside, such as serial_1 (at most ${nameCharactersMax} long)`,
   new RegExp(`^(?=.{1,${nameCharactersMax}}$)[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$`),
 );
 
@@ -39,8 +39,10 @@ export const version = notation(
   (written) => (semver.valid(written) === written ? written : undefined),
 );
 
-export const sha256 = notation(z.string({ error: 'a SHA-256 hash' }), 'a SHA-256 hash of 64 hexadecimal digits', (written) =>
-  /^[0-9a-fA-F]{64}$/.test(written) ? written.toLowerCase() : undefined,
+export const sha256 = notation(
+  z.string({ error: 'a SHA-256 hash' }),
+  'a SHA-256 hash of 64 hexadecimal digits',
+  (written) => (/^[0-9a-fA-F]{64}$/.test(written) ? written.toLowerCase() : undefined),
 );
 
 /** A path inside the instance's directory, in the one way of writing it. */
@@ -65,7 +67,8 @@ export const labels = map(
 
 /** `500ms`, `10s`, `1h30m` → milliseconds. */
 export function duration(fromMs: number, toMs: number) {
-  const expected = `a duration such as 500ms, 10s or 1h30m, from ${formatDurationMs(fromMs)} to ${formatDurationMs(toMs)}`;
+  const bounds = `from ${formatDurationMs(fromMs)} to ${formatDurationMs(toMs)}`;
+  const expected = `a duration such as 500ms, 10s or 1h30m, ${bounds}`;
   return notation(z.string({ error: expected }), expected, (written) => within(parseDurationMs(written), fromMs, toMs));
 }
 

@@ -10,9 +10,9 @@ import { describeValue, problemAt } from '../../domain/problem';
 
 /** An object of which every field is known. */
 export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
-  const fields = Object.keys(shape).join(', ');
+  const fields = `the fields ${Object.keys(shape).join(', ')}`;
   return z.strictObject(shape, {
-    error: ({ code }) => (code === 'unrecognized_keys' ? `one of the fields ${fields}` : `an object with the fields ${fields}`),
+    error: ({ code }) => (code === 'unrecognized_keys' ? `one of ${fields}` : `an object with ${fields}`),
   });
 }
 
@@ -38,7 +38,12 @@ export function list<Element extends z.core.SomeType>(element: Element, max: num
 }
 
 /** A mapping of at most so many entries. */
-export function map<Key extends z.core.$ZodRecordKey, Value extends z.core.SomeType>(key: Key, value: Value, max: number, of: string) {
+export function map<Key extends z.core.$ZodRecordKey, Value extends z.core.SomeType>(
+  key: Key,
+  value: Value,
+  max: number,
+  of: string,
+) {
   return z
     .record(key, value, { error: `an object of ${of}` })
     .refine((entries) => Object.keys(entries).length <= max, { error: `at most ${max} ${of}` });
@@ -55,7 +60,10 @@ export interface BrokenRule {
  * A section with a rule between its fields. The rule is asked even when single fields are wrong, so that all mistakes
  * are told at once; it must bear with values that are not what their types say.
  */
-export function withRule<Schema extends z.ZodType>(schema: Schema, find: (value: z.output<Schema>) => BrokenRule | undefined): Schema {
+export function withRule<Schema extends z.ZodType>(
+  schema: Schema,
+  find: (value: z.output<Schema>) => BrokenRule | undefined,
+): Schema {
   return schema.superRefine(
     (value, context) => {
       const broken = find(value);
@@ -87,17 +95,18 @@ export function problemsOf(error: z.core.$ZodError): Problem[] {
 }
 
 function problemsOfIssue(issue: z.core.$ZodIssue): Problem[] {
+  const { path, message, input } = issue;
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => problemAt([...issue.path, key], issue.message, 'an unknown field'));
+      return issue.keys.map((key) => problemAt([...path, key], message, 'an unknown field'));
     case 'invalid_key':
-      return [problemAt(issue.path, `${issue.issues[0]?.message ?? issue.message} as the key`, describeValue(issue.input))];
+      return [problemAt(path, `${issue.issues[0]?.message ?? message} as the key`, describeValue(input))];
     case 'too_big':
-      return [problemAt(issue.path, issue.message, Array.isArray(issue.input) ? `${issue.input.length}` : describeValue(issue.input))];
+      return [problemAt(path, message, Array.isArray(input) ? String(input.length) : describeValue(input))];
     case 'custom':
-      return [problemAt(issue.path, issue.message, foundByRule(issue) ?? describeValue(issue.input))];
+      return [problemAt(path, message, foundByRule(issue) ?? describeValue(input))];
     default:
-      return [problemAt(issue.path, issue.message, describeValue(issue.input))];
+      return [problemAt(path, message, describeValue(input))];
   }
 }
 

@@ -57,7 +57,8 @@ function repeatedKeys(document: Document.Parsed, lines: LineCounter): Problem[] 
       for (const { key } of map.items) {
         if (!isScalar(key)) continue;
         if (seen.has(key.value)) {
-          problems.push(syntaxProblem(lines, key.range?.[0] ?? 0, `the key ${describeValue(key.value)} stands here twice`));
+          const message = `the key ${describeValue(key.value)} stands here twice`;
+          problems.push(syntaxProblem(lines, key.range?.[0] ?? 0, message));
         }
         seen.add(key.value);
       }

@@ -10,6 +10,8 @@ import type { ProblemCode } from '../http/problem';
 import { objectId } from '../http/queries';
 import { InstanceActs } from './act-on-instance';
 import { InstanceCreation } from './create-instance';
+import type { EventPage, EventsQuery } from './events';
+import { eventPage, Events, eventsQuery } from './events';
 import { Instances } from './instances';
 import type { CreateInstance, GetInstanceQuery, InstanceDocument, InstanceWaitQuery, ListInstancesQuery } from './schemas';
 import { createInstance, getInstanceQuery, instancePage, instanceView, instanceWaitQuery, listInstancesQuery } from './schemas';
@@ -25,6 +27,7 @@ export class InstancesController {
     @Inject(Instances) private readonly instances: Instances,
     @Inject(InstanceCreation) private readonly creation: InstanceCreation,
     @Inject(InstanceActs) private readonly acts: InstanceActs,
+    @Inject(Events) private readonly history: Events,
   ) {}
 
   @Post()
@@ -62,6 +65,12 @@ export class InstancesController {
     @Context() context: RequestContext,
   ): Promise<Answer<InstanceDocument>> {
     return this.instances.get(id, query, context);
+  }
+
+  @Get(':id/events')
+  @ReadsOnly({ summary: 'Everything that happened to it, in order', answer: eventPage, consistency: 'read-your-writes', problems: ['instance_not_found'] })
+  events(@Param('id', { schema: objectId }) id: string, @Query({ schema: eventsQuery }) query: EventsQuery): Promise<EventPage> {
+    return this.history.ofInstance(id, query);
   }
 
   @Post(':id/start')

@@ -3,13 +3,14 @@ import { DefinitionsModule } from '../definitions/module';
 import { InstanceActs } from './act-on-instance';
 import { InstancesController } from './controller';
 import { InstanceCreation } from './create-instance';
+import { Events } from './events';
 import { Instances } from './instances';
 import { Placeability } from './placeability';
 
 @Module({
   imports: [DefinitionsModule],
   controllers: [InstancesController],
-  providers: [Instances, InstanceCreation, InstanceActs, Placeability],
+  providers: [Instances, InstanceCreation, InstanceActs, Events, Placeability],
   exports: [Instances],
 })
 export class InstancesModule {}

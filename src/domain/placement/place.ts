@@ -1,5 +1,5 @@
 import { placementReasonsMax } from '../limits';
-import { choosePortsIn } from '../ports';
+import { choosePortsIn } from '../port-choice';
 import type { FleetWorker, PlacementRequest } from './fleet';
 import { afterPlacing, emptiedWorker, PlacementFaultError, portViewOf } from './fleet';
 import type { Objection } from './rules';

@@ -17,9 +17,9 @@ export interface DemoContext {
 /** Asks for a worker from a template, and waits until its agent has registered. */
 export async function makeWorker({ berth, tell, examplesDirectory }: DemoContext): Promise<WorkerAnswer> {
   tell.chapter('A worker, made from a template by a durable workflow');
-  const template = await berth.post<{ name: string }>('/worker-templates', readFileSync(join(examplesDirectory, 'worker-template.json'), 'utf8'));
-  tell.say(`template ${template.name} registered`);
-  const worker = await berth.post<WorkerAnswer>('/workers', { template: template.name, name: 'worker-1' });
+  const template = await berth.post<{ spec: { name: string } }>('/worker-templates', readFileSync(join(examplesDirectory, 'worker-template.json'), 'utf8'));
+  tell.say(`template ${template.spec.name} registered`);
+  const worker = await berth.post<WorkerAnswer>('/workers', { template: template.spec.name, name: 'worker-1' });
   tell.say(`worker ${worker.id} accepted`);
   await berth.follow(`/workers/${worker.id}`, ['RUNNING', 'FAILED'], (answer) => tell.detail(`${answer.status.phase}: ${answer.status.message}`));
   const ready = await berth.get<WorkerAnswer>(`/workers/${worker.id}?waitFor=RUNNING&timeout=1s`);

@@ -65,7 +65,8 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   closeSync(log);
   const { pid } = spawned;
   if (pid === undefined) {
-    throw new ChildStartError(options.name, options.command, await new Promise((failed) => spawned.once('error', failed)));
+    const cause = await new Promise((failed) => spawned.once('error', failed));
+    throw new ChildStartError(options.name, options.command, cause);
   }
   const pidPath = writePidFile(options.directory, options.name, pid);
 
@@ -74,8 +75,9 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     spawned.once('exit', (code, signal) => {
       running.delete(pid);
       removePidFile(pidPath);
-      if (!stopping) options.report(`${options.name} ended unexpectedly (${describeExit({ code, signal })}), see ${logPath}`);
-      settle({ code, signal });
+      const exit = { code, signal };
+      if (!stopping) options.report(`${options.name} ended unexpectedly (${describeExit(exit)}), see ${logPath}`);
+      settle(exit);
     });
   });
   const child: Child = {

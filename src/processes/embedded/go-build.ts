@@ -87,7 +87,8 @@ async function runGo(
   try {
     const code = await new Promise<number | null>((settle, fail) => go.once('error', fail).once('close', settle));
     if (code !== 0) {
-      throw new BuildError(`building ${titleOf(binary)} failed: \`go ${args.join(' ')}\` said\n${lastLines.join('\n')}`);
+      const command = ['go', ...args].join(' ');
+      throw new BuildError(`building ${titleOf(binary)} failed: \`${command}\` said\n${lastLines.join('\n')}`);
     }
   } finally {
     process.off('exit', stopWithUs);

@@ -89,7 +89,14 @@ async function reapDeadRuns(root: string, report: (line: string) => void): Promi
     const maker = /^making-(\d+)-/.exec(name)?.[1];
     if (maker !== undefined && identityOf(Number(maker)) !== undefined) continue;
     // Owning the dead run while clearing it away keeps a second start from doing the same at once.
-    if (claimIfDead(path)) await clearAway(path, report);
+    if (!claimIfDead(path)) continue;
+    try {
+      await clearAway(path, report);
+    } catch (error) {
+      // It stands in nobody's way; the next start tries again.
+      report(`could not clear away ${path}, left behind by an earlier run: ${String(error)}`);
+      releaseOwnership(join(path, ownerFile));
+    }
   }
 }
 
@@ -105,12 +112,8 @@ async function clearAway(path: string, report: (line: string) => void): Promise<
   // The control processes first: they would start agents again.
   await reapProcesses(path, report);
   await stopLocalWorkers(path);
-  if (isKept(path)) return releaseOwnership(join(path, ownerFile));
-  try {
-    rmSync(path, { recursive: true, force: true, maxRetries: 5 });
-  } catch (error) {
-    report(`could not delete ${path} of an earlier run: ${String(error)}`);
-  }
+  if (isKept(path)) releaseOwnership(join(path, ownerFile));
+  else rmSync(path, { recursive: true, force: true, maxRetries: 5 });
 }
 
 /** Agents and instances outlive who started them, by design; those of a run whose data goes have to go too. */

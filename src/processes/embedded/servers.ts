@@ -45,12 +45,11 @@ export async function startServers(options: ServersOptions): Promise<RunningServ
     report: options.report,
     unsafeNoFsync: options.unsafeNoFsync ?? false,
   };
+  const ui = options.temporalUi ?? false;
   const [etcd, mongodb, temporal] = await allOrNothing([
-    binaries.etcd === undefined ? undefined : startEtcd({ ...common, binary: binaries.etcd }),
-    binaries.ferretdb === undefined ? undefined : startFerretdb({ ...common, binary: binaries.ferretdb }),
-    binaries.temporal === undefined
-      ? undefined
-      : startTemporal({ ...common, binary: binaries.temporal, ui: options.temporalUi ?? false }),
+    startWith(binaries.etcd, (binary) => startEtcd({ ...common, binary })),
+    startWith(binaries.ferretdb, (binary) => startFerretdb({ ...common, binary })),
+    startWith(binaries.temporal, (binary) => startTemporal({ ...common, binary, ui })),
   ]);
   return {
     etcd: etcd?.address ?? external.etcd ?? '',
@@ -62,7 +61,12 @@ export async function startServers(options: ServersOptions): Promise<RunningServ
   };
 }
 
-type Starting<T> = Promise<T> | undefined;
+/** Nothing is started without a binary: then the server's address was given. */
+async function startWith<T>(binary: string | undefined, start: (binary: string) => Promise<T>): Promise<T | undefined> {
+  return binary === undefined ? undefined : start(binary);
+}
+
+type Starting<T> = Promise<T | undefined>;
 
 /** When one server does not start, those that did are stopped before the error goes on. */
 async function allOrNothing<A extends RunningServer, B extends RunningServer, C extends RunningServer>(
@@ -78,5 +82,5 @@ async function allOrNothing<A extends RunningServer, B extends RunningServer, C 
 }
 
 async function stopAll(servers: readonly (RunningServer | undefined)[]): Promise<void> {
-  await Promise.all(servers.map((server) => server?.child.stop()));
+  await Promise.all(servers.flatMap((server) => (server === undefined ? [] : [server.child.stop()])));
 }

@@ -32,6 +32,7 @@ export async function startTemporal(
     },
     options,
   );
-  const ui = ports[3];
-  return { address: `127.0.0.1:${ports[0]}`, uiAddress: ui === undefined ? undefined : `http://127.0.0.1:${ui}`, child };
+  const [frontend, , , ui] = ports;
+  const uiAddress = ui === undefined ? undefined : `http://127.0.0.1:${ui}`;
+  return { address: `127.0.0.1:${frontend}`, uiAddress, child };
 }

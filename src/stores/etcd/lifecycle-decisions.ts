@@ -20,7 +20,7 @@ export interface LifecycleCommit {
   readonly actor: string;
   /** Whether the decision was made on what the host observed. */
   readonly onObservation?: boolean;
-  /** Needed when the plan changes. */
+  /** The workload of a start; later entries of the plan name the same one. */
   readonly workloadHash?: string;
   /** The worker that an allocation is made on, as it was read. */
   readonly worker?: WorkerEntries;
@@ -31,9 +31,10 @@ export interface LifecycleCommit {
 /** A status change of an instance, together with what it changes in the plan and the ledger. */
 export function instanceDecision(entries: InstanceEntries, change: InstanceChange, commit: LifecycleCommit): Decision {
   const { id } = entries;
-  const status = { ...change.status, sequence: sequenceAfter(entries) };
+  const workloadHash = commit.workloadHash ?? change.status.workloadHash;
+  const status = { ...change.status, sequence: sequenceAfter(entries), ...(workloadHash !== undefined && { workloadHash }) };
   const from = entries.status.value.phase;
-  const ledger = ledgerOf(entries, change, commit);
+  const ledger = ledgerOf(entries, { ...change, status }, commit);
   return {
     id: `instances/${id}/${resourceVersion(entries.spec, entries.status)}/${commit.step}.${commit.outcome}`,
     compares: [
@@ -103,7 +104,7 @@ function ledgerOf(entries: InstanceEntries, change: InstanceChange, commit: Life
       instanceId: id,
       attempt: change.plan.attempt,
       wanted: change.plan.wanted,
-      workloadHash: commit.workloadHash ?? '',
+      workloadHash: change.status.workloadHash ?? '',
     };
     return { compares: [], puts: [{ key: keys.planEntry(allocation.workerId, allocation.allocationId), value: entry }], deletes: [] };
   }

@@ -23,7 +23,8 @@ export async function insertOnce<T extends Recorded>(
   if (documents.length === 0) return;
   const name = collection.collectionName;
   const duplicates = await connection.attempt(`insert into ${name}`, () => insertNew(collection, documents));
-  // One by one by id: on the embedded server a query for several ids reads the whole collection.
+  // One by one: the embedded server fetches and decodes the whole collection for a query by several ids, and could run
+  // into the bound on one answer. Repetitions are rare and small.
   for (const given of duplicates) {
     const stored = await connection.attempt(`read ${name}`, () =>
       collection.findOne({ _id: given._id } as Filter<T>),

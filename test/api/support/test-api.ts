@@ -48,7 +48,8 @@ export class TestApi {
     this.client = new Client(url);
   }
 
-  static async start(world: World = freshWorld()): Promise<TestApi> {
+  /** `change` lets a test put itself between the API and what it depends on. */
+  static async start(world: World = freshWorld(), change: (dependencies: ApiDependencies) => ApiDependencies = (same) => same): Promise<TestApi> {
     const servers = testServers();
     const etcd = new EtcdClient({ endpoints: [world.etcdEndpoint ?? servers.etcd], prefix: world.prefix });
     const mongo = connectMongo({ uri: servers.mongodb, database: world.database, appName: 'test' });
@@ -59,7 +60,7 @@ export class TestApi {
     await auditEvents.prepare();
     const nudges: string[] = [];
     const artifactsDirectory = mkdtempSync(join(tmpdir(), 'berth-artifacts-'));
-    const dependencies: ApiDependencies = {
+    const dependencies = change({
       etcd,
       etcdQuotaBytes: world.etcdQuotaBytes ?? 2 * 1024 ** 3,
       committer: new Committer(etcd, () => epoch),
@@ -78,7 +79,7 @@ export class TestApi {
         { name: 'mongodb', check: () => mongo.ping() },
       ],
       log: pino({ level: process.env['BERTH_TEST_LOG'] ?? 'silent' }),
-    };
+    });
     const app = await createApi(dependencies);
     await app.listen(0, '127.0.0.1');
     const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();

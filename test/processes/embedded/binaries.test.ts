@@ -142,7 +142,8 @@ describe('a build that cannot be', () => {
   test('because the compiler fails shows its words, and leaves nothing', async () => {
     const { bin, env, search } = place();
     fakeGo(bin, { build: 'echo "dial tcp: no route to the module proxy" >&2; exit 1' });
-    await expect(findBinary('etcd', search)).rejects.toThrow(/building etcd 3.6.8 failed.*\n.*no route to the module proxy/);
+    const message = /building etcd 3.6.8 failed.*\n.*no route to the module proxy/;
+    await expect(findBinary('etcd', search)).rejects.toThrow(message);
     const path = cachedBinaryPath(etcd, env);
     expect(existsSync(path)).toBe(false);
     expect(readdirSync(dirname(path))).toEqual([]);

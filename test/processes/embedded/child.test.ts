@@ -11,9 +11,12 @@ afterEach(async () => {
   await cleanUp();
 });
 
-async function start(script: string, directory = temporaryDirectory(), report: (line: string) => void = () => undefined) {
-  const options = { name: 'child', command: process.execPath, args: ['-e', script], env: process.env, directory, report };
-  const child = await startChild(options);
+const quiet = (): void => undefined;
+
+async function start(script: string, directory = temporaryDirectory(), report: (line: string) => void = quiet) {
+  const args = ['-e', script];
+  const command = process.execPath;
+  const child = await startChild({ name: 'child', command, args, env: process.env, directory, report });
   children.push(child);
   return child;
 }

@@ -1,4 +1,5 @@
 import { startChild } from '../../../src/processes/embedded/child';
+import { print } from './support';
 
 /** Starts a child and, on SIGTERM, ends without stopping it. */
 process.once('SIGTERM', () => process.exit(1));
@@ -8,6 +9,6 @@ void startChild({
   args: ['-e', 'setInterval(() => {}, 1000)'],
   env: process.env,
   directory: process.argv[2] ?? '',
-  report: console.error,
-}).then((child) => console.log(`child ${child.pid}`));
+  report: print,
+}).then((child) => print(`child ${child.pid}`));
 setInterval(() => undefined, 1_000);

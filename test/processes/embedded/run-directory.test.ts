@@ -1,7 +1,13 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { identityOf } from '../../../src/processes/embedded/process-identity';
 import { writePidFile } from '../../../src/processes/embedded/pid-files';
-import { claimRunDirectory, createRunDirectory, DirectoryInUseError } from '../../../src/processes/embedded/run-directory';
+import {
+  claimRunDirectory,
+  createRunDirectory,
+  DirectoryInUseError,
+  workersDirectoryOf,
+} from '../../../src/processes/embedded/run-directory';
 import { cleanUp, closed, node, printed, temporaryDirectory } from './support';
 
 afterEach(cleanUp);
@@ -33,6 +39,28 @@ test('a start ends and deletes what a dead run left, and nothing of a living one
   expect(readdirSync(dirname(fresh.path))).toHaveLength(2);
   fresh.remove();
   expect(existsSync(fresh.path)).toBe(false);
+});
+
+test('agents of local workers outlive a dead run until its data goes', async () => {
+  const temporary = temporaryDirectory();
+  const dead = await deadRun(temporary);
+  const agent = node(forever);
+  await printed(agent, 'up');
+  const place = join(workersDirectoryOf(dead), 'worker-1');
+  mkdirSync(place, { recursive: true });
+  writeFileSync(join(place, 'spawned.json'), JSON.stringify(identityOf(agent.pid)));
+  await createRunDirectory('next', quiet, temporary);
+  await closed(agent);
+  expect(agent.signalCode).toBe('SIGINT');
+  expect(existsSync(dead)).toBe(false);
+});
+
+test('one that cannot be cleared away is said, and holds nobody up', async () => {
+  const temporary = temporaryDirectory();
+  writeFileSync(workersDirectoryOf(await deadRun(temporary)), 'not a directory');
+  const lines: string[] = [];
+  await createRunDirectory('next', (line) => lines.push(line), temporary);
+  expect(lines).toEqual([expect.stringMatching(/could not clear away .*ENOTDIR/)]);
 });
 
 test('a directory that was kept is there for a day, without its processes', async () => {

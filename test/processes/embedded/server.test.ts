@@ -11,8 +11,10 @@ import { cleanUp, shellScript, temporaryDirectory } from './support';
 
 afterEach(cleanUp);
 
+const probeFirstPort: ServerPlan['probe'] = async ([port]) => void (await probeHttp(`http://127.0.0.1:${port}`));
+
 /** A server made of a shell script that gets its port as the only argument. */
-function scripted(body: string, probe: ServerPlan['probe'] = async ([port]) => void (await probeHttp(`http://127.0.0.1:${port}`))) {
+function scripted(body: string, probe: ServerPlan['probe'] = probeFirstPort) {
   const directory = temporaryDirectory();
   const lines: string[] = [];
   const plan: ServerPlan = { name: 'thing', ports: 1, args: ([port]) => [String(port)], probe };
@@ -20,7 +22,8 @@ function scripted(body: string, probe: ServerPlan['probe'] = async ([port]) => v
   return { plan, lines, options: { directory, binary, report: (line: string) => lines.push(line) } };
 }
 
-const serve = `exec ${process.execPath} -e 'require("http").createServer((q, r) => r.end()).listen(process.argv[1], "127.0.0.1")' -- $1`;
+const serve = `exec ${process.execPath} -e '
+  require("http").createServer((request, response) => response.end()).listen(process.argv[1], "127.0.0.1")' -- $1`;
 
 test('a server is ready when it answers, not when it runs', async () => {
   const { plan, options, lines } = scripted(`sleep 0.3; ${serve}`);
@@ -35,13 +38,15 @@ test('one that ends instead is an error with its name, its words and its log', a
   const error: unknown = await startServer(plan, options).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(ServerStartError);
   const log = join(options.directory, 'logs', 'thing.log');
-  expect(String(error)).toContain(`thing did not start: it ended with code 7 and said: no space left; its log is ${log}`);
+  const reason = 'it ended with code 7 and said: no space left';
+  expect(String(error)).toContain(`thing did not start: ${reason}; its log is ${log}`);
   expect(lines).toEqual([]);
 });
 
 test('one that never answers is an error, and does not stay', async () => {
   const { plan, options } = scripted('echo $$; exec sleep 60');
-  const error: unknown = await startServer(plan, { ...options, readyTimeoutMs: 400 }).catch((reason: unknown) => reason);
+  const starting = startServer(plan, { ...options, readyTimeoutMs: 400 });
+  const error: unknown = await starting.catch((reason: unknown) => reason);
   expect(String(error)).toMatch(/thing did not start: no answer within 0.4 s \(.*fetch failed.*\); its log is/);
   const pid = Number(readFileSync(join(options.directory, 'logs', 'thing.log'), 'utf8'));
   expect(identityOf(pid)).toBeUndefined();
@@ -86,6 +91,6 @@ test('a MongoDB that accepts and says nothing is not ready', async () => {
     const port = process.argv[1].split(":")[1];
     require("net").createServer((socket) => socket.on("data", () => socket.destroy())).listen(port, "127.0.0.1")' -- $1`;
   const binary = shellScript(directory, 'mute', mute);
-  const options = { directory, binary, report: () => undefined, readyTimeoutMs: 600 };
-  await expect(startFerretdb(options)).rejects.toThrow(/ferretdb did not start: no answer .*closed without an answer/);
+  const starting = startFerretdb({ directory, binary, report: () => undefined, readyTimeoutMs: 600 });
+  await expect(starting).rejects.toThrow(/ferretdb did not start: no answer .*closed without an answer/);
 });

@@ -43,6 +43,11 @@ export async function printed(child: ChildProcess, text: string): Promise<string
   });
 }
 
+/** How a fixture, a process of its own, tells the test something. */
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
 /** Settles when the process has ended. */
 export async function closed(child: ChildProcess): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
@@ -53,7 +58,7 @@ export async function closed(child: ChildProcess): Promise<number | null> {
 export async function until(condition: () => boolean, timeoutMs = 10_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`not so within ${timeoutMs} ms: ${condition}`);
+    if (Date.now() > deadline) throw new Error(`not so within ${timeoutMs} ms: ${condition.toString()}`);
     await sleep(20);
   }
 }

@@ -1,5 +1,5 @@
 import { CorruptPortBitmapError } from '../../port-bitmap';
-import { refusalOfPorts } from '../../ports';
+import { refusalOfPorts } from '../../port-choice';
 import { portViewOf } from '../fleet';
 import type { PlacementRule } from './rule';
 

@@ -1,5 +1,5 @@
 import type { CapacityRefusal } from '../../capacity';
-import type { PortRefusal } from '../../ports';
+import type { PortRefusal } from '../../port-choice';
 import type { FleetWorker, PlacementRequest } from '../fleet';
 
 /** Why a worker is not taken. Constant: programs, metrics and conditions refer to these. */

@@ -36,6 +36,7 @@ export interface AgentStopOptions {
 export class Agent {
   private readonly logger: Logger;
   private readonly store: AgentStore;
+  private readonly controlPlane: ControlPlane;
   private readonly outbox: ObservationOutbox;
   private readonly registration: Registration;
   private readonly follower: PlanFollower;
@@ -52,6 +53,7 @@ export class Agent {
     this.logger = options.logger ?? pino({ enabled: false });
     this.store = new AgentStore(options.directory);
     const controlPlane = new ControlPlane(options);
+    this.controlPlane = controlPlane;
     this.outbox = new ObservationOutbox(controlPlane, this.logger, (observation) => this.giveUp(observation));
     this.registration = new Registration(controlPlane, () => this.registerRequest(), (told) => this.registered(told), this.logger);
     this.follower = new PlanFollower(
@@ -94,6 +96,7 @@ export class Agent {
     this.stopped.abort();
     await this.outbox.close();
     await this.loops;
+    this.controlPlane.close();
     const allocations = [...this.allocations.values()];
     await Promise.all(allocations.map((allocation) => allocation.close()));
     if (instances === 'stop') await Promise.all(allocations.map((allocation) => allocation.stopInstance()));

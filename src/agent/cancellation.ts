@@ -32,6 +32,9 @@ export async function within<T>(timeoutMs: number, signal: AbortSignal, act: (si
   const timer = setTimeout(() => controller.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
   try {
     return await act(controller.signal);
+  } catch (error) {
+    // What was aborted says only that it was; the reason says why.
+    throw controller.signal.aborted ? controller.signal.reason : error;
   } finally {
     clearTimeout(timer);
     release();

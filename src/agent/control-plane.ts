@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type {
   HeartbeatRequest,
   ObservationsRequest,
@@ -8,6 +9,7 @@ import type {
 import { agentRequestTimeoutMs } from '../domain/limits';
 import { follow, within } from './cancellation';
 import type { AgentConfig } from './config';
+import { HttpClient, textOf } from './http-client';
 import { EventStreamParser, type ServerSentEvent } from './event-stream';
 
 /** The control plane answered, and not with what was asked for. */
@@ -23,11 +25,12 @@ export class ControlPlaneRefusal extends Error {
   }
 }
 
-/** The requests that an agent makes. Each rejects with a ControlPlaneRefusal, or with what fetch says of the network. */
+/** The requests that an agent makes. Each rejects with a ControlPlaneRefusal, or with what went wrong on the way. */
 export class ControlPlane {
   private readonly base: string;
   private readonly worker: string;
   private readonly authorization: string;
+  private readonly client = new HttpClient();
 
   constructor({ api, workerId, token }: Pick<AgentConfig, 'api' | 'workerId' | 'token'>) {
     this.base = `${api.replace(/\/+$/, '')}/api/internal/v1`;
@@ -60,13 +63,13 @@ export class ControlPlane {
     const cut = (): void => controller.abort(new Error(`the plan stream was silent for ${silenceMsMax} ms`));
     const silence = setTimeout(cut, silenceMsMax);
     try {
-      const response = await this.send('GET', `${this.worker}/plan`, undefined, controller.signal, 'text/event-stream');
+      const response = await this.send('GET', `${this.worker}/plan`, 'text/event-stream', undefined, controller.signal);
       onOpened();
       const parser = new EventStreamParser();
-      const decoder = new TextDecoder();
-      for await (const bytes of response.body ?? []) {
+      response.setEncoding('utf8');
+      for await (const piece of response) {
         silence.refresh();
-        yield* parser.push(decoder.decode(bytes, { stream: true }));
+        yield* parser.push(piece as string);
       }
     } finally {
       clearTimeout(silence);
@@ -75,25 +78,34 @@ export class ControlPlane {
     }
   }
 
-  private json<T>(method: string, url: string, body: unknown, signal: AbortSignal): Promise<T> {
+  /** Closes the connections that are kept for further requests. */
+  close(): void {
+    this.client.close();
+  }
+
+  private json<T>(method: 'GET' | 'POST', url: string, body: unknown, signal: AbortSignal): Promise<T> {
     return within(agentRequestTimeoutMs, signal, async (bounded) => {
-      const response = await this.send(method, url, body, bounded, 'application/json');
-      const text = await response.text();
+      const response = await this.send(method, url, 'application/json', body === undefined ? undefined : JSON.stringify(body), bounded);
+      const text = await textOf(response);
       return (text === '' ? undefined : JSON.parse(text)) as T;
     });
   }
 
-  private async send(method: string, url: string, body: unknown, signal: AbortSignal, accept: string): Promise<Response> {
-    const response = await fetch(url, {
-      method,
-      headers: { authorization: this.authorization, accept, ...(body !== undefined && { 'content-type': 'application/json' }) },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-      signal,
-      redirect: 'error',
-    });
-    if (response.ok) return response;
-    const problem = await response.text();
-    throw new ControlPlaneRefusal(response.status, codeOf(problem), `${method} ${url}: ${response.status} ${problem.slice(0, 500)}`);
+  /** The beginning of an answer that is a success. */
+  private async send(
+    method: 'GET' | 'POST',
+    url: string,
+    accept: string,
+    body: string | undefined,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
+    const headers: Record<string, string> = { authorization: this.authorization, accept };
+    if (body !== undefined) Object.assign(headers, { 'content-type': 'application/json', 'content-length': `${Buffer.byteLength(body)}` });
+    const response = await this.client.send({ method, url, headers, body }, signal);
+    const status = response.statusCode ?? 0;
+    if (status >= 200 && status < 300) return response;
+    const problem = await textOf(response);
+    throw new ControlPlaneRefusal(status, codeOf(problem), `${method} ${url}: ${status} ${problem.slice(0, 500)}`);
   }
 }
 

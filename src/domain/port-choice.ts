@@ -1,7 +1,8 @@
 import type { PortRequest } from './definition';
-import type { ReadonlyBits } from './port-bitmap';
-import { bitsOf, countBits, hasBit, inRange, rangeSize, setBit } from './port-bitmap';
-import type { PortRange, WorkerPorts } from './worker';
+import { hasBit, inRange, rangeSize, setBit } from './port-bitmap';
+import type { PortView } from './ports';
+import { portView } from './ports';
+import type { WorkerPorts } from './worker';
 
 /** Why an instance's ports cannot all be had on a worker. `message` is a sentence about the worker. */
 export type PortRefusal =
@@ -15,24 +16,6 @@ export type PortRefusal =
   | { readonly code: 'PortOutOfRange'; readonly message: string; readonly name: string; readonly port: number }
   | { readonly code: 'PortRequestedTwice'; readonly message: string; readonly name: string }
   | { readonly code: 'NotEnoughPorts'; readonly message: string; readonly requested: number; readonly free: number };
-
-/** A worker's ports as a choice sees them: decoded once, with what the host itself holds. */
-export interface PortView {
-  readonly range: PortRange;
-  /** Held by allocations. */
-  readonly held: ReadonlyBits;
-  /** Held by allocations or by the host. */
-  readonly blocked: ReadonlyBits;
-  readonly free: number;
-}
-
-/** Combines the ledger with what the host listens on by itself. */
-export function portView(ports: WorkerPorts, hostPorts: readonly number[]): PortView {
-  const held = bitsOf(ports);
-  const blocked = Uint8Array.from(held);
-  for (const port of hostPorts) if (inRange(ports, port)) setBit(blocked, port - ports.from);
-  return { range: ports, held, blocked, free: rangeSize(ports) - countBits(blocked) };
-}
 
 /** Why these requests cannot all be met, or undefined when a choice is certain to succeed. */
 export function refusalOfPorts(requests: readonly PortRequest[], view: PortView): PortRefusal | undefined {

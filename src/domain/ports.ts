@@ -1,3 +1,4 @@
+import type { ReadonlyBits } from './port-bitmap';
 import { bitsOf, clearBit, countBits, encodeBits, hasBit, inRange, rangeSize, setBit } from './port-bitmap';
 import type { PortRange, WorkerPorts } from './worker';
 
@@ -11,9 +12,27 @@ export interface PortLedgerRefusal {
 /** The outcome of a change of the ledger, in the shape that a folded commit applies. */
 export type PortLedgerChange = { readonly value: WorkerPorts } | { readonly refused: PortLedgerRefusal };
 
+/** A worker's ports as readers see them: decoded once, with what the host itself holds. */
+export interface PortView {
+  readonly range: PortRange;
+  /** Held by allocations. */
+  readonly held: ReadonlyBits;
+  /** Held by allocations or by the host. */
+  readonly blocked: ReadonlyBits;
+  readonly free: number;
+}
+
 /** The ledger of a worker on which nothing is allocated. */
 export function emptyPorts(range: PortRange): WorkerPorts {
   return encodeBits(range, new Uint8Array(Math.ceil(rangeSize(range) / 8)));
+}
+
+/** Combines the ledger with what the host listens on by itself. */
+export function portView(ports: WorkerPorts, hostPorts: readonly number[]): PortView {
+  const held = bitsOf(ports);
+  const blocked = Uint8Array.from(held);
+  for (const port of hostPorts) if (inRange(ports, port)) setBit(blocked, port - ports.from);
+  return { range: ports, held, blocked, free: rangeSize(ports) - countBits(blocked) };
 }
 
 /** Marks numbers as held; all of them or none. */

@@ -25,6 +25,8 @@ export function beginProvision(
   const { operation } = status;
   const again = operation?.step === 'provision';
   const attempt = again ? operation.attempt + (operation.state === 'backoff' ? 1 : 0) : 1;
+  // A try that is taken up again, because whoever made it died, has no more time than it had: else it would never fail.
+  const underWay = again && operation.state === 'acting' ? operation : undefined;
   const changed = next(view, moment, {
     phase: 'PROVISIONING',
     message: `asking provider ${spec.provider} for a host${attempt > 1 ? `, attempt ${attempt}` : ''}`,
@@ -36,8 +38,8 @@ export function beginProvision(
       step: 'provision',
       attempt,
       state: 'acting',
-      startedAt: isoTime(moment.nowMs),
-      deadlineAt: isoTime(moment.nowMs + spec.provisionTimeoutMs),
+      startedAt: underWay?.startedAt ?? isoTime(moment.nowMs),
+      deadlineAt: underWay?.deadlineAt ?? isoTime(moment.nowMs + spec.provisionTimeoutMs),
     },
     undo: [{ step: 'provision', undo: 'destroy', attempt: status.attempt + 1 }],
   });

@@ -6,6 +6,7 @@ import type { Child } from './embedded/child';
 import { describeExit, startChild } from './embedded/child';
 import { freePorts, probeHttp } from './embedded/probes';
 import type { RunningServers } from './embedded/servers';
+import { workersDirectoryOf } from './embedded/run-directory';
 import { startServers } from './embedded/servers';
 
 /** What to bring up, and where it lives. */
@@ -78,7 +79,7 @@ async function startProcesses(options: StackOptions, servers: RunningServers, ap
   const free = await freePorts(apiCount);
   const ports = free.map((port, index) => (index === 0 ? (options.apiPort ?? port) : port));
   const apis = ports.map((port) => `http://127.0.0.1:${port}`);
-  const workersDirectory = join(directory, 'workers');
+  const workersDirectory = workersDirectoryOf(directory);
   mkdirSync(workersDirectory, { recursive: true });
   const environment = { ...process.env, ...environmentOf(options, servers, apis[0]!, workersDirectory), ...options.environment };
   const startEntry = (name: string, entry: string, extra: NodeJS.ProcessEnv = {}) =>

@@ -1,4 +1,6 @@
 import net from 'node:net';
+import v8 from 'node:v8';
+import vm from 'node:vm';
 import { eventually, Harness, recordedPid, runs, serverOf, freePort, workloadOf } from './harness';
 
 let harness: Harness;
@@ -66,6 +68,23 @@ describe('the agent', () => {
     clearInterval(comments);
     expect(streams()).toBe(1);
     await controlPlane.until(() => streams() === 2, 'another stream');
+  });
+
+  test('gives up a silent stream, and stops, also after a garbage collection', async () => {
+    const { controlPlane } = harness;
+    v8.setFlagsFromString('--expose-gc');
+    const collectGarbage = vm.runInNewContext('gc') as () => void;
+    const agent = await harness.startAgent({ planStreamSilenceMsMax: 500 });
+    const streams = (): number => controlPlane.requests.filter((request) => request.endsWith('/plan')).length;
+    await controlPlane.until(() => streams() === 1, 'a stream');
+    for (let n = 0; n < 5; n += 1) {
+      collectGarbage();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await controlPlane.until(() => streams() === 2, 'another stream');
+    collectGarbage();
+    await harness.stopAgent(agent, 'leave');
+    await controlPlane.until(() => controlPlane.openStreams === 0, 'no stream');
   });
 
   test('is not disturbed by frames that make no sense', async () => {

@@ -15,7 +15,7 @@ it.each([
   expect(parseDurationMs(text)).toBe(durationMs);
 });
 
-it.each(['', '10', 's', '1.5h', '-1s', '5s1m', '1h 30m', '1H', '1m1m', ' 1s', '1s\n', '1e3s', '99999999999s', 'PT1H', '5us'])(
+it.each(['', '10', 's', '1.5h', '-1s', '5s1m', '1h 30m', '1H', '1m1m', ' 1s', '1s\n', '1e3s', '9999999999s', 'PT1H'])(
   '%j is no duration',
   (text) => {
     expect(parseDurationMs(text)).toBeUndefined();

@@ -25,9 +25,12 @@ it.each([
   expect(portPlaceholder(name)).toBe(placeholder);
 });
 
-it.each(['PORT_', 'PORT__A', 'PORT_A_', 'PORT_a', 'SERIAL_1', 'PORT', '', `PORT_${'A'.repeat(64)}`])('%j is of no port', (text) => {
-  expect(portNameOf(text)).toBeUndefined();
-});
+it.each(['PORT_', 'PORT__A', 'PORT_A_', 'PORT_a', 'SERIAL_1', 'PORT', '', `PORT_${'A'.repeat(64)}`])(
+  '%j is of no port',
+  (text) => {
+    expect(portNameOf(text)).toBeUndefined();
+  },
+);
 
 it('the name that a placeholder stands for has that placeholder', () => {
   fc.assert(

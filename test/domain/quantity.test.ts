@@ -49,9 +49,12 @@ describe('memory and storage', () => {
     expect(parseMebibytes(text)).toBe(mebibytes);
   });
 
-  it.each(['', '64', '64MB', '64mi', '64 Mi', '-1Mi', '1.2345Mi', '.5Gi', '1e3Mi', '64K', '1Pi'])('%j is no amount', (text) => {
-    expect(parseMebibytes(text)).toBeUndefined();
-  });
+  it.each(['', '64', '64MB', '64mi', '64 Mi', '-1Mi', '1.2345Mi', '.5Gi', '1e3Mi', '64K', '1Pi'])(
+    '%j is no amount',
+    (text) => {
+      expect(parseMebibytes(text)).toBeUndefined();
+    },
+  );
 
   it('is never less than what was asked for, and less than a mebibyte more', () => {
     const units = { Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, k: 1e3, M: 1e6, G: 1e9 };

@@ -67,8 +67,9 @@ it('is refused without the text of its artifact', () => {
 });
 
 it('is refused when a port was not allocated', () => {
+  const refusal = { code: 'unknown_placeholder', message: 'unknown placeholder ${PORT_HTTP}' };
   expect(() => renderWorkload({ body, ...given, ports: {} })).toThrow(
-    expect.objectContaining({ code: 'unknown_placeholder', message: 'unknown placeholder ${PORT_HTTP}' }) as WorkloadRefused,
+    expect.objectContaining(refusal) as WorkloadRefused,
   );
 });
 

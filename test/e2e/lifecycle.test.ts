@@ -139,7 +139,8 @@ test('a component that dies while running is restarted; one that keeps dying end
   const { id } = await create(definition);
   const running = await api.must<InstanceReply>('GET', `/instances/${id}?waitFor=RUNNING&timeout=30s`);
   const port = running.ports!['tcp']!;
-  await poke(port);
+  // Without a readiness probe RUNNING comes before the socket is open.
+  await api.until('the first crash', () => poke(port).then(() => true, () => false));
   const restarted = await api.until('the restart', async () => {
     const now = await api.instance(id);
     return now.status.attempt === 2 && now.status.conditions.some(({ type, status }) => type === 'Ready' && status === 'True') && now;

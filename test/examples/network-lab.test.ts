@@ -5,7 +5,13 @@ import { parse } from 'yaml';
 import { address, connected, eventually, exampleDefinition, RunningExample } from './running-example';
 
 interface Topology {
-  nodes: Array<{ id: string; label: string; tags: string[]; configuration: Array<{ content: string }>; interfaces: Array<{ id: string; label: string }> }>;
+  nodes: Array<{
+    id: string;
+    label: string;
+    tags: string[];
+    configuration: Array<{ content: string }>;
+    interfaces: Array<{ id: string; label: string }>;
+  }>;
   links: Array<{ n1: string; n2: string; i1: string; i2: string }>;
 }
 
@@ -50,7 +56,8 @@ async function ask(port: number, device: string, line: string): Promise<string> 
   return answer.slice(0, -`${device}>`.length).replaceAll('\r\n', '\n').trimEnd();
 }
 
-const consoles = ['edge-1', 'edge-2', 'access-1', 'server-1'].map((device, index) => [device, `serial_${index + 1}`] as const);
+const devices = ['edge-1', 'edge-2', 'access-1', 'server-1'];
+const consoles = devices.map((device, index) => [device, `serial_${index + 1}`] as const);
 
 it('opens every console before the one that is probed', async () => {
   for (const [device, port] of consoles) {
@@ -72,7 +79,7 @@ it('answers from the topology as the yaml package reads it', async () => {
 
 function neighboursOf(id: string, { nodes, links }: Topology): string[][] {
   const node = (wanted: string) => nodes.find((each) => each.id === wanted)!;
-  const label = (nodeId: string, interfaceId: string) => node(nodeId).interfaces.find((each) => each.id === interfaceId)!.label;
+  const label = (nodeId: string, wanted: string) => node(nodeId).interfaces.find((each) => each.id === wanted)!.label;
   return links.flatMap(({ n1, i1, n2, i2 }) => [
     ...(n1 === id ? [[node(n2).label, label(n1, i1), label(n2, i2)]] : []),
     ...(n2 === id ? [[node(n1).label, label(n2, i2), label(n1, i1)]] : []),
@@ -154,10 +161,10 @@ it('fails where one of its ports is taken, and leaves the probed one closed', as
 });
 
 it('refuses a topology in which a placeholder was left standing', async () => {
-  const broken = await RunningExample.start(body, (workload) => ({
-    ...workload,
-    files: { ...workload.files, 'topology.yaml': workload.files['topology.yaml']!.replaceAll(String(workload.ports.serial_2), '${PORT_SERIAL_2}') },
-  }));
+  const broken = await RunningExample.start(body, (workload) => {
+    const topology = workload.files['topology.yaml']!.replaceAll(String(workload.ports.serial_2), '${PORT_SERIAL_2}');
+    return { ...workload, files: { ...workload.files, 'topology.yaml': topology } };
+  });
   expect(await broken.exitCode()).toBe(1);
   expect(broken.output.join('')).toContain('the console of edge-2 has no port: serial:${PORT_SERIAL_2}');
 });

@@ -28,12 +28,15 @@ export class RunningExample {
     readonly directory: string,
     private readonly processes: readonly ChildProcess[],
   ) {
-    for (const { stdout, stderr } of processes) {
-      for (const stream of [stdout, stderr]) stream?.setEncoding('utf8').on('data', (text: string) => this.output.push(text));
+    for (const stream of processes.flatMap(({ stdout, stderr }) => [stdout, stderr])) {
+      stream?.setEncoding('utf8').on('data', (text: string) => this.output.push(text));
     }
   }
 
-  static async start(body: DefinitionBody, change: (workload: Workload) => Workload = (workload) => workload): Promise<RunningExample> {
+  static async start(
+    body: DefinitionBody,
+    change: (workload: Workload) => Workload = (workload) => workload,
+  ): Promise<RunningExample> {
     const artifact = await syncArtifact(body, examplesDirectory);
     const names = requestedPorts(body, artifact?.facts).map(({ name }) => name);
     const numbers = await freePorts(names.length);

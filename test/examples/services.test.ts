@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { resources } from '../../src/api/documents/scalars';
 import { address, connected, eventually, exampleDefinition, examplesDirectory, RunningExample } from './running-example';
 
@@ -23,7 +23,7 @@ describe('the two-tier service', () => {
   it('shows what its background process does, on both ports', async () => {
     const service = await RunningExample.start(exampleDefinition('two-tier-service'));
     await ready(service, '/healthz');
-    await expect((await get(service, '/')).json()).resolves.toEqual({ greeting: 'Hello from test-1', ticks: expect.any(Number) as number });
+    await expect((await get(service, '/')).json()).resolves.toMatchObject({ greeting: 'Hello from test-1' });
     const before = await ticksOf(await get(service, '/'));
     await eventually(async () => expect(await ticksOf(await get(service, '/'))).toBeGreaterThan(before));
     expect(Number(await text(await eventually(() => connected(service.port('ticks')))))).toBeGreaterThan(before);
@@ -64,6 +64,7 @@ it.each(['network-lab', 'two-tier-service', 'failing-start'])('%s does not make 
 });
 
 it('the worker template has room for each example, in the notation of definitions', () => {
-  const template = JSON.parse(readFileSync(path.join(examplesDirectory, 'worker-template.json'), 'utf8')) as { capacity: unknown };
-  expect(resources.parse(template.capacity)).toEqual({ cpu: 4000, memory: 4096, storage: 20_480 });
+  const text = readFileSync(path.join(examplesDirectory, 'worker-template.json'), 'utf8');
+  const { capacity } = JSON.parse(text) as { capacity: unknown };
+  expect(resources.parse(capacity)).toEqual({ cpu: 4000, memory: 4096, storage: 20_480 });
 });

@@ -30,7 +30,8 @@ beforeEach(() => {
     fs.appendFileSync('calls', 'tsc ' + process.argv.slice(2).join(' ') + '\\n');
     if (fs.existsSync('tsc-fails')) process.exit(2);
     fs.mkdirSync('dist/processes', { recursive: true });
-    fs.writeFileSync('dist/processes/build-workflow-bundle.js', 'require("fs").appendFileSync("calls", "bundle\\\\n")');`,
+    fs.writeFileSync('dist/processes/build-workflow-bundle.js',
+      'require("fs").appendFileSync("calls", "bundle\\\\n")');`,
   );
 });
 
@@ -47,7 +48,7 @@ function executable(file: string, body: string): void {
 }
 
 function lockPackages(versions: Record<string, string>): void {
-  const locked = Object.entries(versions).map(([name, version]) => [`node_modules/${name}`, { version }]);
+  const locked = Object.entries(versions).map(([name, version]) => [`node_modules/${name}`, { version }] as const);
   const packages = {
     '': { name: 'berth' },
     ...Object.fromEntries(locked),

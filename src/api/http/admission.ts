@@ -78,7 +78,7 @@ export class Admission {
         if (certain) throw proposal;
         continue;
       }
-      const outcome = await this.dependencies.committer.commit(decisionOf(proposal.decision, record));
+      const outcome = await this.dependencies.committer.commit(withIdempotency(ownDecision(proposal.decision, admission), record));
       if (outcome.kind === 'refused') throw new ApiProblem('conflict', outcome.refusal.message);
       if (outcome.kind === 'done') {
         this.nudge(object);
@@ -145,9 +145,9 @@ export function admittedBy<Value>(act: Act<Value>): Value | undefined {
 }
 
 /**
- * Two requests that decide the same at one revision are still two: with one commit id the second would find the
- * first one's outbox key, be told that it was done, and leave no record of its own.
+ * Two requests that decide the same at one revision are still two. With one commit id the second would find the
+ * first one's outbox key and take it for its own: told that it was done, with a command that nobody ever stored.
  */
-function decisionOf(decision: Decision, record: IdempotencyPut): Decision {
-  return withIdempotency({ ...decision, id: `${decision.id}.${record.key.slice(-16)}` }, record);
+function ownDecision(decision: Decision, { mintedId }: AdmissionContext): Decision {
+  return { ...decision, id: `${decision.id}.${mintedId}` };
 }

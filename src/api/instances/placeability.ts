@@ -20,7 +20,9 @@ export class Placeability {
   refuseImpossible(request: PlacementRequest): void {
     const { cached } = this.dependencies;
     const templates = cached.templates().map(({ spec }) => this.bestOf(spec));
-    if (templates.some((template) => couldEverHold(request, template))) return;
+    // A worker may be given any labels when it is made, so a template is judged by its size alone.
+    const ofAnyLabels = { ...request, constraints: { labels: {} } };
+    if (templates.some((template) => couldEverHold(ofAnyLabels, template))) return;
     const workers = cached.workers().filter(({ spec, status }) => spec.value.intent === 'running' && status.value.phase !== 'FAILED');
     const kinds = [...templates, ...workers.map(({ spec }) => this.bestOf(spec))];
     if (kinds.length === 0 || kinds.some((kind) => couldEverHold(request, kind))) return;

@@ -2,9 +2,8 @@ import { claimCapacity, emptyCapacity } from '../capacity';
 import type { Constraints, PortRequest, Resources } from '../definition';
 import type { InstanceSpec } from '../instance';
 import type { WorkerPhase } from '../phases';
-import type { PortView } from '../port-choice';
-import { portView } from '../port-choice';
-import { claimPorts, emptyPorts } from '../ports';
+import type { PortView } from '../ports';
+import { claimPorts, emptyPorts, portView } from '../ports';
 import type { WorkerCapacity, WorkerPorts, WorkerSpec, WorkerView } from '../worker';
 
 /** What an instance needs, with its place in the queue. */

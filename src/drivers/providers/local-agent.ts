@@ -1,15 +1,19 @@
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { killConfirmMsMax, localAgentStartMsMax, localAgentStopMsMax } from '../../domain/limits';
 import type { PortRange } from '../../domain/worker';
-import { readClaim } from '../runtimes/directory-claim';
+import { readClaim, type DirectoryClaim } from '../runtimes/directory-claim';
+import { errorCode } from '../runtimes/error-code';
 import { reapAllInstances } from '../runtimes/process-group';
 import { identify, isAlive, signalProcess, type ProcessIdentity } from '../runtimes/process-table';
 import { ProviderError } from './provider';
+
+/** Of the agent's last output, quoted when it does not come up. */
+const outputCharactersMax = 900;
 
 /** What a local agent reads at its start, and which attempt at provisioning it belongs to. */
 export interface LocalAgentConfig {
@@ -53,11 +57,8 @@ export class LocalAgent {
 
   /** Undefined if it was never configured. */
   async readConfig(): Promise<LocalAgentConfig | undefined> {
-    try {
-      return JSON.parse(await readFile(this.configFile, 'utf8')) as LocalAgentConfig;
-    } catch {
-      return undefined;
-    }
+    const text = await this.readConfigText();
+    return text === undefined ? undefined : (JSON.parse(text) as LocalAgentConfig);
   }
 
   /** Makes an agent run that has read this configuration. One that runs with another is stopped, its instances left to the new one. */
@@ -66,10 +67,11 @@ export class LocalAgent {
     const configHash = createHash('sha256').update(text).digest('hex');
     await mkdir(this.dataDirectory, { recursive: true, mode: 0o700 });
     await this.writeConfig(text);
-    if (readClaim(this.dataDirectory)?.configHash === configHash) return;
-
+    const spawned = this.readSpawned();
+    // Another act, in another process, may have started the very agent that is wanted; it need not be up yet.
+    if (spawned?.configHash === configHash && isAlive(spawned)) return this.untilUp(spawned, signal);
     await this.stopProcess('SIGTERM', signal);
-    await this.start(configHash, signal);
+    await this.untilUp(this.spawn(configHash), signal);
   }
 
   /** Stops the agent and its instances. Resolves once nothing of them runs any more. */
@@ -84,22 +86,32 @@ export class LocalAgent {
     await rm(this.place, { recursive: true, force: true, maxRetries: 3 });
   }
 
+  private async readConfigText(): Promise<string | undefined> {
+    try {
+      return await readFile(this.configFile, 'utf8');
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
   /** It holds a token, so nobody else may read it, not even for the moment of its writing. */
   private async writeConfig(text: string): Promise<void> {
-    const temporary = `${this.configFile}.new`;
+    const temporary = `${this.configFile}.${randomUUID()}`;
     await writeFile(temporary, text, { mode: 0o600 });
-    await chmod(temporary, 0o600);
     await rename(temporary, this.configFile);
   }
 
-  private async start(configHash: string, signal: AbortSignal): Promise<void> {
+  /** Waits until the agent that was spawned, or another with its configuration, serves the directory. */
+  private async untilUp(spawned: DirectoryClaim, signal: AbortSignal): Promise<void> {
     const deadline = performance.now() + localAgentStartMsMax;
-    const spawned = this.spawn();
-    // An agent that lost the race against another with the same configuration ends, and that is as good.
-    while (readClaim(this.dataDirectory)?.configHash !== configHash) {
+    while (readClaim(this.dataDirectory)?.configHash !== spawned.configHash) {
       signal.throwIfAborted();
-      if (!isAlive(spawned)) throw new ProviderError('host', 'AgentEndedEarly', `the agent ended at its start: ${this.lastOutput()}`);
+      const current = this.readSpawned();
+      const isComing = [spawned, current].some((each) => each?.configHash === spawned.configHash && isAlive(each));
+      if (!isComing) throw new ProviderError('host', 'AgentEndedEarly', `the agent ended at its start: ${this.lastOutput()}`);
       if (performance.now() > deadline) {
+        signalProcess(spawned.pid, 'SIGKILL');
         throw new ProviderError('host', 'AgentNotStarting', `the agent was not up within ${localAgentStartMsMax} ms: ${this.lastOutput()}`);
       }
       await sleep(20);
@@ -107,7 +119,7 @@ export class LocalAgent {
   }
 
   /** Detached, so that it survives the process that asked for it; with little of that one's environment, which holds more than an agent may know. */
-  private spawn(): ProcessIdentity {
+  private spawn(configHash: string): DirectoryClaim {
     const output = openSync(this.logFile, 'a', 0o600);
     try {
       const { agentEntry, nodeArguments } = this.command;
@@ -123,8 +135,9 @@ export class LocalAgent {
       const identity = child.pid === undefined ? undefined : identify(child.pid);
       if (!identity) throw new ProviderError('host', 'SpawnFailed', 'the host could not start an agent process');
       // Until the agent has claimed its directory, this says who it is.
-      writeFileSync(this.spawnedFile, JSON.stringify(identity));
-      return identity;
+      const spawned = { ...identity, configHash };
+      writeFileSync(this.spawnedFile, JSON.stringify(spawned));
+      return spawned;
     } finally {
       closeSync(output);
     }
@@ -141,9 +154,9 @@ export class LocalAgent {
     }
   }
 
-  private readSpawned(): ProcessIdentity | undefined {
+  private readSpawned(): DirectoryClaim | undefined {
     try {
-      return JSON.parse(readFileSync(this.spawnedFile, 'utf8')) as ProcessIdentity;
+      return JSON.parse(readFileSync(this.spawnedFile, 'utf8')) as DirectoryClaim;
     } catch {
       return undefined;
     }
@@ -151,7 +164,7 @@ export class LocalAgent {
 
   private lastOutput(): string {
     try {
-      return readFileSync(this.logFile, 'utf8').trimEnd().slice(-500);
+      return readFileSync(this.logFile, 'utf8').trimEnd().slice(-outputCharactersMax);
     } catch {
       return 'it wrote nothing';
     }

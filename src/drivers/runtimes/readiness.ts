@@ -15,6 +15,7 @@ export interface ReadinessTarget {
 }
 
 const firstIntervalMs = 10;
+const lastProbeTimeoutMs = 100;
 
 /**
  * Resolves once the component answers as its readiness asks. Probes begin close together and slow down to the
@@ -25,8 +26,9 @@ export async function waitUntilReady(target: ReadinessTarget, signal: AbortSigna
   const deadline = performance.now() + readiness.timeoutMs;
   for (let intervalMs = firstIntervalMs; ; intervalMs = Math.min(intervalMs * 1.5, readiness.intervalMs)) {
     signal.throwIfAborted();
-    const probeTimeoutMs = Math.ceil(Math.min(readinessProbeTimeoutMs, Math.max(1, deadline - performance.now())));
-    const answer = await probe(target, probeTimeoutMs);
+    // Also the last probe is given time for an answer, which says more than that there was no time.
+    const probeTimeoutMs = Math.max(lastProbeTimeoutMs, Math.min(readinessProbeTimeoutMs, deadline - performance.now()));
+    const answer = await probe(target, Math.ceil(probeTimeoutMs));
     if (answer === undefined) return;
     const remainingMs = deadline - performance.now();
     if (remainingMs <= 0) throw notReady(target, answer);

@@ -178,7 +178,7 @@ export function verdict(
 }
 
 /**
- * Settles a transaction whose answer was lost: did it happen? Its outbox key says yes; a changed key
+ * Settles a decision of which it is not known whether it happened, e.g. because the answer was lost. Its outbox key says yes; a changed key
  * that it was decided on says that it can happen no more; otherwise it may simply be sent again.
  */
 export async function settle(client: EtcdClient, decision: Decision, cause: unknown): Promise<CommitOutcome | 'send again'> {

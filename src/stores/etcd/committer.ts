@@ -125,7 +125,9 @@ async function sendAlone(
         lastSeen = new Map();
         continue;
       }
-      return { outcome: { kind: 'refused', refusal: applied.refused }, lastSeen };
+      // What an earlier try of the same decision has released cannot be released again: that is no refusal.
+      const settled = await settle(client, decision, undefined);
+      return { outcome: settled === 'send again' ? { kind: 'refused', refusal: applied.refused } : settled, lastSeen };
     }
     try {
       const outcome = await transact(client, epoch, [decision], lastSeen, applied.values);

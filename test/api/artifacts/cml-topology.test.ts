@@ -54,7 +54,8 @@ it('takes ports from annotations and nodes, each once', () => {
 });
 
 it('takes what older and newer exports hold: no annotations, null tags, nodes without interfaces, unknown fields', () => {
-  const text = 'lab: { version: 0.0.5, title: x, owner: y }\nnodes:\n  - { id: n0, label: a, node_definition: iosv, tags: null, new: 1 }\nlinks: []\nannotations: null\n';
+  const node = '{ id: n0, label: a, node_definition: iosv, tags: null, new: 1 }';
+  const text = `lab: { version: 0.0.5, title: x, owner: y }\nnodes: [${node}]\nlinks: []\nannotations: null\n`;
   expect(readTopology(text)).toEqual({ nodeCount: 1, ports: [] });
 });
 
@@ -62,8 +63,8 @@ it('once rendered, is the same file but for its placeholders', () => {
   const { ports } = readTopology(source);
   const values = new Map(ports.map(({ name }, index) => [portPlaceholder(name), String(5041 + index)]));
   const rendered = replacePlaceholders(source, 'file', values);
-  const restored = [...values].reduce((text, [placeholder, port]) => text.replaceAll(port, `\${${placeholder}}`), rendered);
-  expect(restored).toBe(source);
+  const restore = (text: string, [placeholder, port]: [string, string]) => text.replaceAll(port, `\${${placeholder}}`);
+  expect([...values].reduce(restore, rendered)).toBe(source);
   expect(readTopology(rendered)).toEqual({ nodeCount: 5, ports: [] });
   const { nodes } = parse(rendered) as Topology;
   expect(nodes.map(({ tags }) => tags)).toEqual([['serial:5041'], ['serial:5042'], ['serial:5043'], ['serial:5044'], []]);
@@ -75,10 +76,10 @@ it.each<[string, string, string, string]>([
   ['a definition', 'name: a\nversion: 1.0.0\n', 'lab', 'lab: expected a lab with version, found nothing'],
   ['no nodes', changed((topology) => (topology.nodes = [])), 'nodes', 'expected at least one node'],
   ['no version', changed((topology) => (topology.lab = {})), 'lab.version', 'expected a topology version such as 0.3.0'],
-  ['a node of no kind', changed(({ nodes }) => delete nodes[1]!.node_definition), 'nodes[1].node_definition', 'found nothing'],
-  ['a node id twice', changed(({ nodes }) => (nodes[4]!.id = 'n3')), 'nodes[4].id', 'expected an id that stands here once, found "n3"'],
+  ['a node of no kind', changed(({ nodes }) => delete nodes[1]!.node_definition), 'nodes[1].node_definition', 'nothing'],
+  ['a node id twice', changed(({ nodes }) => (nodes[4]!.id = 'n3')), 'nodes[4].id', 'an id that stands here once, found "n3"'],
   ['a tag that is no text', changed(({ nodes }) => (nodes[0]!.tags = [5])), 'nodes[0].tags[0]', 'expected a tag, found 5'],
-  ['a link to nowhere', changed(({ links }) => (links[0]!.n2 = 'n9')), 'links[0].n2', 'expected the id of a node, found "n9"'],
+  ['a link to nowhere', changed(({ links }) => (links[0]!.n2 = 'n9')), 'links[0].n2', 'the id of a node, found "n9"'],
   [
     'a link to no interface',
     changed(({ links }) => (links[0]!.i1 = 'i9')),
@@ -97,7 +98,12 @@ it.each<[string, string, string, string]>([
     'smart_annotations[1].tag',
     'found "${PORT_serial_1}"',
   ],
-  ['too many ports', changed(({ nodes }) => (nodes[0]!.tags = Array.from({ length: 300 }, (_, n) => `\${PORT_P${n}}`))), '', 'at most 256 ports'],
+  [
+    'too many ports',
+    changed(({ nodes }) => (nodes[0]!.tags = Array.from({ length: 300 }, (_, n) => `\${PORT_P${n}}`))),
+    '',
+    'at most 256 ports',
+  ],
 ])('%s is refused with its path', (_, text, at, message) => {
   const found = problemsIn(text).find(([problemPath]) => problemPath === at);
   expect(found?.[1]).toContain(message);

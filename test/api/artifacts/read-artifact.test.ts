@@ -54,7 +54,8 @@ it('reads a file with its hash, byte for byte', async () => {
 
 it('takes the hash that the author gave, and refuses another file', async () => {
   const sha256 = sha256Hex('dots');
-  await expect(readArtifact(reference('file:..notes', { sha256 }), directory)).resolves.toMatchObject({ facts: { sha256 } });
+  const { facts } = await readArtifact(reference('file:..notes', { sha256 }), directory);
+  expect(facts.sha256).toBe(sha256);
   const refusal = await refusalOf(reference('file:..notes', { sha256: sha256Hex('other') }));
   expect(refusal.code).toBe('artifact_hash_mismatch');
   expect(refusal.message).toContain(sha256);
@@ -65,7 +66,8 @@ it('follows a symbolic link that stays inside', async () => {
 });
 
 it('takes the largest file that is allowed', async () => {
-  await expect(readArtifact(reference('file:largest'), directory)).resolves.toMatchObject({ facts: { bytes: artifactBytesMax } });
+  const { facts } = await readArtifact(reference('file:largest'), directory);
+  expect(facts.bytes).toBe(artifactBytesMax);
 });
 
 it('may be given a directory that is a symbolic link', async () => {

@@ -89,7 +89,8 @@ test('a MongoDB that accepts and says nothing is not ready', async () => {
   const directory = temporaryDirectory();
   const mute = `exec ${process.execPath} -e '
     const port = process.argv[1].split(":")[1];
-    require("net").createServer((socket) => socket.on("data", () => socket.destroy())).listen(port, "127.0.0.1")' -- $1`;
+    const hangUp = (socket) => socket.on("data", () => socket.destroy());
+    require("net").createServer(hangUp).listen(port, "127.0.0.1")' -- $1`;
   const binary = shellScript(directory, 'mute', mute);
   const starting = startFerretdb({ directory, binary, report: () => undefined, readyTimeoutMs: 600 });
   await expect(starting).rejects.toThrow(/ferretdb did not start: no answer .*closed without an answer/);

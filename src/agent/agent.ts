@@ -43,6 +43,7 @@ export class Agent {
   private readonly host: AllocationHost;
   private readonly allocations = new Map<string, Allocation>();
   private view: PlanView = planViewOf([]);
+  private readonly version = agentVersion();
   private readonly stopped = new AbortController();
   private loops: Promise<unknown> = Promise.resolve();
   private scan: NodeJS.Timeout | undefined;
@@ -52,8 +53,8 @@ export class Agent {
   constructor(private readonly options: AgentOptions) {
     this.logger = options.logger ?? pino({ enabled: false });
     this.store = new AgentStore(options.directory);
-    const controlPlane = new ControlPlane(options);
-    this.controlPlane = controlPlane;
+    this.controlPlane = new ControlPlane(options);
+    const { controlPlane } = this;
     this.outbox = new ObservationOutbox(controlPlane, this.logger, (observation) => this.giveUp(observation));
     this.registration = new Registration(controlPlane, () => this.registerRequest(), (told) => this.registered(told), this.logger);
     this.follower = new PlanFollower(
@@ -127,13 +128,11 @@ export class Agent {
     return allocation;
   }
 
-  private forget(allocation: Allocation, hashes: readonly string[]): void {
+  private async forget(allocation: Allocation, hashes: readonly string[]): Promise<void> {
     this.allocations.delete(allocation.id);
     this.outbox.forget(allocation.id);
     const needed = this.neededWorkloads();
-    const needless = hashes.filter((hash) => !needed.has(hash));
-    const report = (error: unknown): void => this.logger.warn({ err: error }, 'could not remove a workload document');
-    void Promise.all(needless.map((hash) => this.store.removeWorkload(hash))).catch(report);
+    for (const hash of hashes) if (!needed.has(hash)) await this.store.removeWorkload(hash);
   }
 
   private neededWorkloads(): ReadonlySet<string> {
@@ -160,7 +159,7 @@ export class Agent {
   }
 
   private registerRequest(): RegisterRequest {
-    return { hostname: os.hostname(), agentVersion: agentVersion(), address: this.options.address, hostPorts: this.hostPorts() };
+    return { hostname: os.hostname(), agentVersion: this.version, address: this.options.address, hostPorts: this.hostPorts() };
   }
 
   private registered({ hostPorts }: RegisterRequest): void {

@@ -23,7 +23,7 @@ export interface AllocationHost extends AttemptHost {
   readonly startingObservedAfterMs: number;
   report(observation: ReportedObservation): void;
   /** Nothing is left of an allocation that the plan has no more, and it needs these workload documents no more. */
-  forget(allocation: Allocation, workloadHashes: readonly string[]): void;
+  forget(allocation: Allocation, workloadHashes: readonly string[]): Promise<void>;
 }
 
 /**
@@ -126,6 +126,7 @@ export class Allocation {
     if (!this.wanted) return this.vanish();
     await this.settle(this.wanted);
     // From here to the act nothing waits, so that what is acted on is what is wanted now.
+    if (this.isClosed) return;
     const entry = this.wanted;
     if (!entry) return this.vanish();
     if (entry.wanted !== 'running') return this.halt(entry, entry.wanted);
@@ -214,7 +215,7 @@ export class Allocation {
     const { workloadHashes } = this;
     this.record = undefined;
     this.ended = undefined;
-    if (!this.wanted) this.host.forget(this, workloadHashes);
+    if (!this.wanted) await this.host.forget(this, workloadHashes);
   }
 
   private async adopt(live: NonNullable<AllocationRecord['live']>): Promise<void> {
@@ -224,8 +225,7 @@ export class Allocation {
       return this.fail(live.attempt, new RuntimeFailure('host', 'ProcessLost', 'its workload document was lost while no agent was running'));
     }
     this.attempt = this.attemptOf(live.attempt, workload);
-    const missing = await this.attempt.adopt();
-    this.attempt.isReady = live.isReady;
+    const missing = await this.attempt.adopt(live.isReady);
     if (missing.length === 0) return;
     const names = missing.map((name) => `"${name}"`).join(', ');
     this.fail(live.attempt, new RuntimeFailure('transient', 'ProcessLost', `ended while no agent was running: ${names}`));
@@ -271,7 +271,7 @@ export class Allocation {
     });
   }
 
-  /** A probe that fails after the agent's restart says nothing about a component that was ready before. */
+  /** For the next agent process, which does not probe again what was ready. */
   private async noteReady(): Promise<void> {
     const { record } = this;
     const isProbed = this.attempt?.workload.components.some((component) => component.readiness);

@@ -62,14 +62,19 @@ export class Attempt {
     }
   }
 
-  /** Takes over what a former agent process left running. Answers the names of the components that run no more. */
-  async adopt(): Promise<readonly string[]> {
+  /**
+   * Takes over what a former agent process left running. Answers the names of the components that run no more.
+   * `wasReady`: it is not probed again, since a probe that fails now does not undo a start that was complete.
+   */
+  async adopt(wasReady: boolean): Promise<readonly string[]> {
     const missing: string[] = [];
     for (const component of this.workload.components) {
       const running = await this.runtimeOf(component).adopt(this.requestOf(component));
       if (running) this.hold(running);
       else missing.push(component.name);
     }
+    this.isReady = wasReady;
+    if (wasReady) for (const { name } of this.held) this.noteReady(name);
     return missing;
   }
 
@@ -80,7 +85,7 @@ export class Attempt {
       throw this.failureOfExit('ExitedEarly', 'before the start was complete');
     });
     try {
-      await Promise.race([Promise.all(this.held.map((component) => this.noteReady(component, probes.signal))), tooEarly]);
+      await Promise.race([Promise.all(this.held.map((component) => this.untilReady(component, probes.signal))), tooEarly]);
       signal.throwIfAborted();
       this.isReady = true;
     } finally {
@@ -121,10 +126,14 @@ export class Attempt {
     void component.ended.then((exit) => this.noteExit(component.name, exit));
   }
 
-  private async noteReady(component: RunningComponent, signal: AbortSignal): Promise<void> {
+  private async untilReady(component: RunningComponent, signal: AbortSignal): Promise<void> {
     await component.ready(signal);
-    const isProbed = this.workload.components.some(({ name, readiness }) => name === component.name && readiness);
-    if (!this.exits.has(component.name)) this.observed.set(component.name, { state: isProbed ? 'ready' : 'running' });
+    this.noteReady(component.name);
+  }
+
+  private noteReady(component: string): void {
+    const isProbed = this.workload.components.some(({ name, readiness }) => name === component && readiness);
+    if (!this.exits.has(component)) this.observed.set(component, { state: isProbed ? 'ready' : 'running' });
   }
 
   private noteExit(name: string, exit: ComponentExit): void {

@@ -18,7 +18,7 @@ export function sleep(durationMs: number, signal: AbortSignal): Promise<void> {
  * A signal that follows another until it is released. `AbortSignal.any` would do, but leaves something behind at a
  * signal that lives as long as the agent, with every request that it makes.
  */
-export function follow(signal: AbortSignal): { readonly controller: AbortController; release(): void } {
+export function follow(signal: AbortSignal): { readonly controller: AbortController; readonly release: () => void } {
   const controller = new AbortController();
   const abort = (): void => controller.abort(signal.reason);
   if (signal.aborted) abort();

@@ -34,7 +34,7 @@ export async function registerSearchAttributes(connection: Connection, namespace
     const known = await connection.operatorService.listSearchAttributes({ namespace });
     missing = missing.filter((name) => known.customAttributes?.[name] === undefined);
     if (missing.length === 0) return;
-    const added = wanted.filter((key) => missing.includes(key.name)).map((key) => [key.name, types[key.type as keyof typeof types]] as const);
+    const added = wanted.filter((key) => missing.includes(key.name)).map((key) => [key.name, types[key.type]] as const);
     await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(added) });
   } catch (cause) {
     throw new SearchAttributesError(missing, namespace, cause);

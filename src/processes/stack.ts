@@ -100,11 +100,11 @@ async function startProcesses(options: StackOptions, servers: RunningServers, ap
   };
   const stop = async () => {
     await localProvider.stopAll();
-    await Promise.all([...children.api, ...children.control].map((child) => (child.isRunning() ? child.stop() : undefined)));
+    await Promise.all([...children.api, ...children.control].filter((child) => child.isRunning()).map((child) => child.stop()));
     await servers.stop();
   };
   try {
-    await Promise.all([...apis.map((_, index) => startApi(index)), ...Array.from({ length: controlCount }, startControl)]);
+    await Promise.all([...apis.map((_, index) => startApi(index)), ...Array.from({ length: controlCount }, () => startControl())]);
   } catch (error) {
     await stop();
     throw error;

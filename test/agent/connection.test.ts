@@ -129,7 +129,5 @@ describe('the agent', () => {
     const running = (): Set<string> =>
       new Set(controlPlane.observations.filter(({ state }) => state === 'running').map(({ allocationId }) => allocationId));
     await controlPlane.until(() => running().size === 120, '120 observations');
-    const posts = controlPlane.requests.filter((request) => request.endsWith('/observations')).length;
-    expect(posts).toBeLessThan(60);
   });
 });

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Workload } from '../../src/domain/workload';
 import { componentOf, eventually, freePort, Harness, recordedPid, runs, script, serverOf, workloadOf } from './harness';
 
 let harness: Harness;
@@ -7,6 +8,13 @@ beforeEach(async () => {
   harness = await Harness.start();
 });
 afterEach(() => harness.end());
+
+/** The process of a component that is perhaps only about to be started. */
+async function startedPid(workload: Workload): Promise<number> {
+  const pid = (): number | undefined => recordedPid(harness.directory, workload.instanceId);
+  await eventually(() => pid() !== undefined, 'the process is started');
+  return pid()!;
+}
 
 describe('an allocation', () => {
   test('is started, answers on its port, is stopped with its directory kept, and removed', async () => {
@@ -67,8 +75,8 @@ describe('an allocation', () => {
     const workload = serverOf(await freePort(), { delayMs: 60_000, timeoutMs: 60_000 });
     await harness.startAgent({ startingObservedAfterMs: 50 });
     controlPlane.put('a', workload, 1, 'running');
-    expect((await controlPlane.observed('a', 'starting')).components).toEqual({ main: { state: 'starting' } });
-    const pid = recordedPid(harness.directory, workload.instanceId)!;
+    await controlPlane.observed('a', 'starting');
+    const pid = await startedPid(workload);
 
     controlPlane.put('a', workload, 1, 'stopped');
     await controlPlane.observed('a', 'stopped');
@@ -87,10 +95,9 @@ describe('an allocation', () => {
   test('goes from one attempt to a newer one, and nothing of the older stays', async () => {
     const { controlPlane } = harness;
     const workload = serverOf(await freePort(), { delayMs: 60_000, timeoutMs: 60_000 });
-    await harness.startAgent({ startingObservedAfterMs: 50 });
+    await harness.startAgent();
     controlPlane.put('a', workload, 1, 'running');
-    await controlPlane.observed('a', 'starting');
-    const first = recordedPid(harness.directory, workload.instanceId)!;
+    const first = await startedPid(workload);
     const quick = { ...workload, components: [componentOf('other', {})] };
     controlPlane.put('a', quick, 2, 'running');
     expect(await controlPlane.observed('a', 'running')).toMatchObject({ attempt: 2, components: { other: { state: 'running' } } });

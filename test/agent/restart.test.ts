@@ -35,7 +35,7 @@ describe('after its restart the agent', () => {
     expect(runs(pid)).toBe(true);
 
     await harness.startAgent();
-    expect(await controlPlane.observed('a', 'running')).toMatchObject({ attempt: 1, components: { main: { state: 'starting' } } });
+    expect(await controlPlane.observed('a', 'running')).toMatchObject({ attempt: 1, components: { main: { state: 'ready' } } });
     expect(pidOf(workload)).toBe(pid);
     expect((await fetch(`http://127.0.0.1:${port}/`)).ok).toBe(true);
     expect(controlPlane.registrations.at(-1)!.hostPorts).not.toContain(port);
@@ -44,6 +44,17 @@ describe('after its restart the agent', () => {
     await controlPlane.observed('a', 'absent');
     expect(runs(pid)).toBe(false);
     expect(existsSync(harness.instanceDirectory(workload))).toBe(false);
+  });
+
+  test('does not probe again what was ready', async () => {
+    const port = await freePort();
+    const source = `const server = require('node:http').createServer((_, response) => response.end('once', () => server.close())).listen(${port}, '127.0.0.1'); setInterval(() => {}, 999)`;
+    const workload = { ...serverOf(port, { timeoutMs: 2_000 }) };
+    const pid = await leftBehind({ ...workload, components: [{ ...workload.components[0]!, command: script(source) }] });
+    await expect(fetch(`http://127.0.0.1:${port}/`)).rejects.toThrow();
+    await harness.startAgent();
+    await harness.controlPlane.observed('a', 'running');
+    expect(runs(pid)).toBe(true);
   });
 
   test('does so without a control plane', async () => {
@@ -108,7 +119,7 @@ describe('after its restart the agent', () => {
     const workload = serverOf(await freePort(), { delayMs: 3_000 });
     const agent = harness.startAgentProcess();
     controlPlane.put('a', workload, 1, 'running');
-    await controlPlane.observed('a', 'starting');
+    await eventually(() => pidOf(workload) !== undefined, 'it is started');
     const pid = pidOf(workload)!;
     await killed(agent, 'SIGKILL');
     await harness.startAgent();

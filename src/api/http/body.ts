@@ -11,6 +11,7 @@ export const bodyReaders = [
   refuseOtherTypes,
   json({ limit: requestBodyBytesMax, type: jsonTypes }),
   text({ limit: requestBodyBytesMax, type: yamlTypes }),
+  explainUnreadable,
 ];
 
 function refuseOtherTypes(request: Request, _response: Response, next: NextFunction): void {
@@ -24,4 +25,23 @@ function refuseOtherTypes(request: Request, _response: Response, next: NextFunct
 /** People write definitions by hand; everything else comes from programs. */
 function takesYaml(request: Request): boolean {
   return /^\/api\/v1\/definitions\/?$/.test(request.path);
+}
+
+/** The readers say by `type` what was wrong; NestJS would make something of their errors that no longer has it. */
+function explainUnreadable(error: unknown, _request: Request, _response: Response, next: NextFunction): void {
+  next(error instanceof Error && 'type' in error ? problemOfUnreadable(error) : error);
+}
+
+function problemOfUnreadable(error: Error & { readonly type: unknown }): ApiProblem {
+  switch (error.type) {
+    case 'entity.too.large':
+      return new ApiProblem('body_too_large', `at most ${requestBodyBytesMax} bytes are read`, { cause: error });
+    case 'entity.parse.failed':
+      return new ApiProblem('malformed_body', `the body is not valid JSON: ${error.message}`, { cause: error });
+    case 'charset.unsupported':
+    case 'encoding.unsupported':
+      return new ApiProblem('unsupported_media_type', error.message, { cause: error });
+    default:
+      return new ApiProblem('malformed_body', 'the body could not be read', { cause: error });
+  }
 }

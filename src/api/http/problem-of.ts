@@ -1,5 +1,4 @@
 import { HttpException } from '@nestjs/common';
-import { requestBodyBytesMax } from '../../domain/limits';
 import { CommitUncertainError, ObjectNotFoundError } from '../../stores/etcd/errors';
 import { isEtcdFailure } from '../../stores/etcd/failures';
 import { MongoUnavailableError } from '../../stores/mongo/errors';
@@ -20,7 +19,7 @@ export function problemOf(error: unknown): ApiProblem {
   }
   if (isEtcdFailure(error)) return unavailable('etcd', error);
   if (error instanceof MongoUnavailableError) return unavailable('mongodb', error);
-  return ofBodyParser(error) ?? ofHttpException(error) ?? new ApiProblem('internal_error', 'something went wrong; the log has it under this request id', { cause: error });
+  return ofHttpException(error) ?? new ApiProblem('internal_error', 'something went wrong; the log has it under this request id', { cause: error });
 }
 
 export function unavailable(dependency: string, cause: unknown): ApiProblem {
@@ -41,22 +40,6 @@ function ofArtifact(error: ArtifactError): ApiProblem {
 function ofMissing(error: ObjectNotFoundError): ApiProblem {
   const code = `${error.kind}_not_found`;
   return new ApiProblem(code in problemKinds ? (code as ProblemCode) : 'not_found', error.message, { cause: error });
-}
-
-/** The body parser says by `type` what went wrong before any of our code was asked. */
-function ofBodyParser(error: unknown): ApiProblem | undefined {
-  if (!(error instanceof Error) || !('type' in error)) return undefined;
-  switch (error.type) {
-    case 'entity.too.large':
-      return new ApiProblem('body_too_large', `at most ${requestBodyBytesMax} bytes are read`, { cause: error });
-    case 'entity.parse.failed':
-      return new ApiProblem('malformed_body', `the body is not valid JSON: ${error.message}`, { cause: error });
-    case 'charset.unsupported':
-    case 'encoding.unsupported':
-      return new ApiProblem('unsupported_media_type', error.message, { cause: error });
-    default:
-      return new ApiProblem('malformed_body', 'the body could not be read', { cause: error });
-  }
 }
 
 function ofHttpException(error: unknown): ApiProblem | undefined {

@@ -1,8 +1,7 @@
-import { Body, Controller, Get, Header, HttpCode, Inject, Param, Post, Res, SerializeOptions, UseGuards } from '@nestjs/common';
-import { ApiBearerAuth, ApiNoContentResponse, ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Get, HttpCode, Inject, Post, Res, SerializeOptions, UseGuards } from '@nestjs/common';
+import { ApiBearerAuth, ApiNoContentResponse, ApiOperation, ApiParam, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import type { HeartbeatRequest, ObservationsRequest, ObservationsResponse, RegisterRequest, RegisterResponse } from '../../domain/plan';
-import type { Workload } from '../../domain/workload';
 import type { WorkerEntries } from '../../stores/etcd/objects';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
@@ -12,14 +11,15 @@ import { AgentGuard, AgentWorker, hasToken } from './agent-guard';
 import { Observations } from './observations';
 import { streamPlan } from './plan-stream';
 import { AgentRegistration } from './registration';
-import { heartbeatRequest, observationsRequest, observationsResponse, registerRequest, registerResponse, workloadHash } from './schemas';
+import { heartbeatRequest, observationsRequest, observationsResponse, registerRequest, registerResponse } from './schemas';
 
-/** `/api/internal/v1`: what agents speak to, and nobody else. */
+/** `/api/internal/v1/workers/{id}`: what agents speak to, and nobody else. */
 @ApiTags('internal')
 @ApiBearerAuth('agent')
 @UseGuards(AgentGuard)
 @Problems('unauthenticated', 'forbidden', 'invalid_request', 'dependency_unavailable')
-@Controller('api/internal/v1')
+@ApiParam({ name: 'id', description: 'Id of the worker.' })
+@Controller('api/internal/v1/workers/:id')
 export class AgentController {
   constructor(
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
@@ -27,7 +27,7 @@ export class AgentController {
     @Inject(Observations) private readonly observations: Observations,
   ) {}
 
-  @Post('workers/:id/register')
+  @Post('register')
   @HttpCode(200)
   @ApiOperation({ summary: 'Say that the agent is there, and on what host' })
   @ApiResponse({ status: 200, standardSchema: registerResponse })
@@ -36,7 +36,7 @@ export class AgentController {
     return this.registration.register(worker, request);
   }
 
-  @Post('workers/:id/heartbeat')
+  @Post('heartbeat')
   @HttpCode(204)
   @ApiOperation({ summary: 'Say that the agent is still there' })
   @ApiNoContentResponse({ description: 'The lease was renewed.' })
@@ -45,7 +45,7 @@ export class AgentController {
     return this.registration.heartbeat(worker, request);
   }
 
-  @Get('workers/:id/plan')
+  @Get('plan')
   @ApiOperation({ summary: 'Follow the plan: Server-Sent Events snapshot, entry and removed' })
   @ApiProduces('text/event-stream')
   @ApiResponse({ status: 200, description: 'A stream that does not end by itself.', schema: { type: 'string' } })
@@ -61,7 +61,7 @@ export class AgentController {
     streamPlan(response, { cache, cached, workerId: worker.id, isAllowed });
   }
 
-  @Post('workers/:id/observations')
+  @Post('observations')
   @HttpCode(200)
   @ApiOperation({ summary: 'Say what was seen of allocations' })
   @ApiResponse({ status: 200, standardSchema: observationsResponse })
@@ -71,20 +71,4 @@ export class AgentController {
     if (request.hostPorts) await this.registration.observePorts(worker, request.hostPorts);
     return this.observations.record(worker, request.observations);
   }
-
-  /** Sent as it is stored: the agent checks it against its hash. */
-  @Get('workloads/:sha256')
-  @Header('Content-Type', 'application/json')
-  @ApiOperation({ summary: 'Fetch a workload that the plan names' })
-  @ApiResponse({ status: 200, description: 'The workload.', schema: { type: 'object' } })
-  @Problems('workload_not_found')
-  async workload(@Param('sha256', { schema: workloadHash }) hash: string, @AgentWorker() worker: WorkerEntries): Promise<Workload> {
-    const named = names(worker, hash) || names(await this.dependencies.fresh.worker(worker.id), hash);
-    if (!named) throw new ApiProblem('workload_not_found', `the plan of worker ${worker.id} names no workload ${hash}`);
-    return this.dependencies.workloads.get(hash);
-  }
-}
-
-function names({ plan }: WorkerEntries, hash: string): boolean {
-  return [...plan.values()].some(({ value }) => value.workloadHash === hash);
 }

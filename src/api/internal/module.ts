@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { AgentController } from './controller';
 import { Observations } from './observations';
 import { AgentRegistration } from './registration';
+import { WorkloadsController } from './workloads-controller';
 
-@Module({ controllers: [AgentController], providers: [AgentRegistration, Observations] })
+@Module({ controllers: [AgentController, WorkloadsController], providers: [AgentRegistration, Observations] })
 export class InternalModule {}

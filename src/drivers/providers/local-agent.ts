@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -67,6 +67,7 @@ export class LocalAgent {
     const configHash = createHash('sha256').update(text).digest('hex');
     await mkdir(this.dataDirectory, { recursive: true, mode: 0o700 });
     await this.writeConfig(text);
+    if (readClaim(this.dataDirectory)?.configHash === configHash) return;
     const spawned = this.readSpawned();
     // Another act, in another process, may have started the very agent that is wanted; it need not be up yet.
     if (spawned?.configHash === configHash && isAlive(spawned)) return this.untilUp(spawned, signal);
@@ -136,7 +137,8 @@ export class LocalAgent {
       if (!identity) throw new ProviderError('host', 'SpawnFailed', 'the host could not start an agent process');
       // Until the agent has claimed its directory, this says who it is.
       const spawned = { ...identity, configHash };
-      writeFileSync(this.spawnedFile, JSON.stringify(spawned));
+      writeFileSync(`${this.spawnedFile}.${process.pid}`, JSON.stringify(spawned));
+      renameSync(`${this.spawnedFile}.${process.pid}`, this.spawnedFile);
       return spawned;
     } finally {
       closeSync(output);

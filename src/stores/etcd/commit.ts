@@ -139,9 +139,14 @@ function buildRequest(
 
 /** Values are spread from what was read, so a newer writer's version number shows here, before it would be lost. */
 function encodeKnown(key: string, value: unknown): Buffer {
+  assertKnown(key, value);
+  return encode(value);
+}
+
+/** Throws ValueNewerError for a value of a newer program than this one. */
+export function assertKnown(key: string, value: unknown): void {
   const version = (value as { schemaVersion?: unknown } | undefined)?.schemaVersion;
   if (typeof version === 'number' && version > schemaVersionKnown) throw new ValueNewerError(key, version, schemaVersionKnown);
-  return encode(value);
 }
 
 function assertBounds(compares: number, puts: ReadonlyArray<{ value: Buffer }>, deletes: number): void {

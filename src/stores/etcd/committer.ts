@@ -1,7 +1,9 @@
 import { commitBytesMax, commitComparesMax, commitOperationsMax } from '../../domain/limits';
 import type { EtcdClient, KeyedEntry } from './client';
 import type { CommitOutcome, Decision, SharedRefusal, SharedValues } from './commit';
-import { settle, transact, verdict } from './commit';
+import { assertKnown, settle, transact, verdict } from './commit';
+import { isDefiniteRefusal } from './failures';
+import { keys } from './keys';
 
 /** How often a decision is sent anew because only shared keys moved, or because an answer was lost. */
 const sendAttemptsMax = 20;
@@ -35,6 +37,8 @@ export class Committer {
 
 interface Waiting {
   readonly decision: Decision;
+  /** What its values and events take on the wire. */
+  readonly bytes: number;
   resolve(outcome: CommitOutcome): void;
   reject(error: unknown): void;
 }
@@ -52,7 +56,9 @@ class Group {
 
   commit(decision: Decision): Promise<CommitOutcome> {
     return new Promise((resolve, reject) => {
-      this.waiting.push({ decision, resolve, reject });
+      // What cannot be written as JSON fails here, alone, and not in the queue that it shares with others.
+      const bytes = Buffer.byteLength(JSON.stringify([decision.puts, decision.events]));
+      this.waiting.push({ decision, bytes, resolve, reject });
       if (!this.running) void this.run();
     });
   }
@@ -64,30 +70,44 @@ class Group {
     while (this.waiting.length > 0) {
       const batch = takeBatch(this.waiting);
       this.waiting = this.waiting.filter((waiting) => !batch.includes(waiting));
-      if (batch.length === 1 || !(await this.sendFolded(batch))) {
-        for (const waiting of batch) await this.sendOne(waiting);
-      }
+      const alone = batch.length === 1 ? batch : await this.sendFolded(batch);
+      for (const waiting of alone) await this.sendOne(waiting);
     }
     this.running = false;
   }
 
-  /** Sends a whole batch as one transaction; false when it must be tried one by one. */
-  private async sendFolded(batch: readonly Waiting[]): Promise<boolean> {
-    const decisions = batch.map((waiting) => waiting.decision);
+  /**
+   * Sends a batch as one transaction, and answers what must be tried one by one. Where only the shared keys have moved,
+   * because another process was faster, what is still undecided folds again: else a hundred would follow one by one.
+   */
+  private async sendFolded(batch: readonly Waiting[]): Promise<readonly Waiting[]> {
+    let open = batch;
+    const refused: Waiting[] = [];
     try {
-      this.lastSeen = await withAllShared(this.client, decisions, this.lastSeen);
-      const applied = applyShared(decisions, this.lastSeen);
-      if ('refused' in applied) return false;
-      const outcome = await transact(this.client, this.epoch(), decisions, this.lastSeen, applied.values);
-      if (outcome.kind === 'failed') return false;
-      this.lastSeen = new Map([...this.lastSeen, ...outcome.shared]);
-      for (const waiting of batch) waiting.resolve({ kind: 'done', revision: outcome.revision, repeated: false });
-      return true;
+      for (let attempt = 1; attempt <= sendAttemptsMax && open.length > 1; attempt++) {
+        const decisions = open.map(({ decision }) => decision);
+        this.lastSeen = await withAllShared(this.client, decisions, this.lastSeen);
+        const folded = fold(open, this.lastSeen);
+        refused.push(...folded.refused);
+        open = folded.possible;
+        const outcome = await transact(this.client, this.epoch(), open.map(({ decision }) => decision), this.lastSeen, folded.values);
+        if (outcome.kind === 'done') {
+          this.lastSeen = new Map([...this.lastSeen, ...outcome.shared]);
+          for (const waiting of open) waiting.resolve({ kind: 'done', revision: outcome.revision, repeated: false });
+          return refused;
+        }
+        this.lastSeen = withFound(this.lastSeen, decisions, outcome.found);
+        open = open.filter((waiting) => {
+          const decided = verdict(waiting.decision, outcome.found);
+          if (decided.kind !== 'shared-changed') waiting.resolve(decided);
+          return decided.kind === 'shared-changed';
+        });
+      }
     } catch {
       // Whatever went wrong, a lost answer included, each decision alone finds out what became of it.
       this.lastSeen = new Map();
-      return false;
     }
+    return [...open, ...refused];
   }
 
   private async sendOne(waiting: Waiting): Promise<void> {
@@ -114,11 +134,11 @@ async function sendAlone(
   freshness: 'cached' | 'fresh',
 ): Promise<{ outcome: CommitOutcome; lastSeen: SharedValues }> {
   let lastSeen = freshness === 'fresh' ? new Map<string, KeyedEntry | undefined>() : lastSeenBefore;
-  let lostAnswer: unknown;
+  let lostAnswer: Error | undefined;
   for (let attempt = 1; attempt <= sendAttemptsMax; attempt++) {
     const cached = [...sharedKeys([decision])].some((key) => lastSeen.has(key));
     lastSeen = await withAllShared(client, [decision], lastSeen);
-    const applied = applyShared([decision], lastSeen);
+    const applied = applyShared(decision, lastSeen, new Map());
     if ('refused' in applied) {
       // A refusal computed on values seen earlier is checked at a newer revision before anybody hears it.
       if (cached) {
@@ -136,7 +156,7 @@ async function sendAlone(
       }
       const decided = verdict(decision, outcome.found);
       if (decided.kind !== 'shared-changed') return { outcome: decided, lastSeen: new Map() };
-      lastSeen = new Map([...lastSeen, ...[...outcome.found].filter(([key]) => sharedKeys([decision]).has(key))]);
+      lastSeen = withFound(lastSeen, [decision], outcome.found);
     } catch (error) {
       if (!isLostAnswer(error)) throw error;
       lostAnswer = error;
@@ -149,9 +169,10 @@ async function sendAlone(
   return { outcome: { kind: 'changed', keys: [...sharedKeys([decision])] }, lastSeen: new Map() };
 }
 
-/** Errors of our own code are no lost answers; whatever gRPC throws may be one. */
-function isLostAnswer(error: unknown): boolean {
-  return error instanceof Error && !['CommitTooLargeError', 'ValueNewerError'].includes(error.name);
+/** Errors of our own code are no lost answers, nor is what etcd refuses to do; whatever else gRPC throws may be one. */
+function isLostAnswer(error: unknown): error is Error {
+  if (!(error instanceof Error) || isDefiniteRefusal(error)) return false;
+  return !['CommitTooLargeError', 'ValueNewerError'].includes(error.name);
 }
 
 /**
@@ -165,14 +186,15 @@ function takeBatch(waiting: readonly Waiting[]): readonly Waiting[] {
   const total = { compares: 0, operations: 0, bytes: 0 };
   for (const candidate of waiting) {
     const { decision } = candidate;
-    const writes = [...decision.puts.map((put) => put.key), ...decision.deletes];
+    // The outbox key tells two decisions apart that are one: the same one, sent twice, must not be applied twice.
+    const writes = [...decision.puts.map((put) => put.key), ...decision.deletes, keys.outbox(decision.id)];
     const clashes =
       writes.some((key) => written.has(key) || compared.has(key)) ||
       decision.compares.some(({ key, revision }) => written.has(key) || (compared.get(key) ?? revision) !== revision);
     if (clashes) continue;
     total.compares += decision.compares.length + 1;
-    total.operations += writes.length + 1;
-    total.bytes += JSON.stringify([decision.puts, decision.events]).length;
+    total.operations += writes.length;
+    total.bytes += candidate.bytes;
     const full =
       total.compares > commitComparesMax * foldingRatio ||
       total.operations > commitOperationsMax * foldingRatio ||
@@ -196,14 +218,41 @@ async function withAllShared(client: EtcdClient, decisions: readonly Decision[],
   return new Map([...lastSeen, ...read]);
 }
 
-/** Applies the shared changes of all decisions in order, each on the result of the one before. */
-function applyShared(
-  decisions: readonly Decision[],
+/** The newest values of the decisions' shared keys, as a failed transaction found them. */
+function withFound(lastSeen: SharedValues, decisions: readonly Decision[], found: SharedValues): SharedValues {
+  const shared = sharedKeys(decisions);
+  return new Map([...lastSeen, ...[...found].filter(([key]) => shared.has(key))]);
+}
+
+/** Applies the shared changes of all decisions in order, each on the result of the one before; what is not possible is left out. */
+function fold(
+  batch: readonly Waiting[],
   before: SharedValues,
+): { possible: readonly Waiting[]; refused: readonly Waiting[]; values: ReadonlyMap<string, unknown> } {
+  const possible: Waiting[] = [];
+  const refused: Waiting[] = [];
+  let values: ReadonlyMap<string, unknown> = new Map();
+  for (const waiting of batch) {
+    const applied = applyShared(waiting.decision, before, values);
+    if ('refused' in applied) refused.push(waiting);
+    else {
+      possible.push(waiting);
+      values = applied.values;
+    }
+  }
+  return { possible, refused, values };
+}
+
+/** Applies one decision's shared changes on top of values that others have changed already; all of them or none. */
+function applyShared(
+  decision: Decision,
+  before: SharedValues,
+  changed: ReadonlyMap<string, unknown>,
 ): { values: ReadonlyMap<string, unknown> } | { refused: SharedRefusal } {
-  const values = new Map<string, unknown>();
-  for (const change of decisions.flatMap((decision) => decision.shared?.changes ?? [])) {
+  const values = new Map(changed);
+  for (const change of decision.shared?.changes ?? []) {
     const current = values.has(change.key) ? values.get(change.key) : before.get(change.key)?.value;
+    assertKnown(change.key, current);
     const next = change.apply(current);
     if ('refused' in next) return next;
     values.set(change.key, next.value);

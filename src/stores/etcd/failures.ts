@@ -1,6 +1,20 @@
+import {
+  EtcdPermissionDeniedError,
+  GRPCFailedPreconditionError,
+  GRPCInvalidArgumentError,
+  GRPCResourceExhastedError,
+  GRPCUnauthenticatedError,
+} from 'etcd3';
+
 /** Whether etcd could not be reached, did not answer in time, or refused to serve: nothing that a caller did wrong. */
 export function isEtcdFailure(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   // etcd3 makes a class of each gRPC status and gives them no name of their own.
   return /^(GRPC|Etcd|ClientClosed)\w*Error$/.test(error.constructor.name);
+}
+
+/** Whether etcd refused a request before it did anything, a full store included: sending it again at once is no use. */
+export function isDefiniteRefusal(error: Error): boolean {
+  const refusals = [EtcdPermissionDeniedError, GRPCFailedPreconditionError, GRPCInvalidArgumentError, GRPCResourceExhastedError, GRPCUnauthenticatedError];
+  return refusals.some((refusal) => error instanceof refusal);
 }

@@ -129,7 +129,7 @@ function groupById(entries: readonly KeyedEntry[]): Array<readonly [id: string, 
   for (const entry of entries) {
     const { id, part: name } = parseKey(entry.key);
     let parts = groups.get(id);
-    if (!parts) groups.set(id, (parts = new Map()));
+    if (!parts) groups.set(id, (parts = new Map<string, KeyedEntry>()));
     parts.set(name, entry);
   }
   return [...groups];

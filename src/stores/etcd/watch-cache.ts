@@ -184,7 +184,7 @@ export class WatchCache {
     this.entries.set(entry.key, entry);
     const name = objectName(entry.key);
     let parts = this.objects.get(name);
-    if (!parts) this.objects.set(name, (parts = new Map()));
+    if (!parts) this.objects.set(name, (parts = new Map<string, KeyedEntry>()));
     parts.set(parseKey(entry.key).part, entry);
   }
 

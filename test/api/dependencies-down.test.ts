@@ -1,0 +1,77 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findBinary } from '../../src/processes/embedded/binaries';
+import { startEtcd } from '../../src/processes/embedded/etcd';
+import type { RunningServer } from '../../src/processes/embedded/server';
+import type { InstanceDocument } from '../../src/api/instances/schemas';
+import type { ProblemBody } from './support/client';
+import { instances, Objects } from './support/objects';
+import { freshWorld, TestApi } from './support/test-api';
+
+/** These tests stop etcd, so they have one of their own. */
+let directory: string;
+let etcd: RunningServer;
+let api: TestApi;
+let known: InstanceDocument;
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'berth-etcd-'));
+  const report = () => undefined;
+  etcd = await startEtcd({ directory, report, binary: await findBinary('etcd', { report }), unsafeNoFsync: true });
+  api = await TestApi.start(freshWorld({ etcdEndpoint: etcd.address }));
+  const objects = new Objects(api);
+  await objects.definition();
+  known = await objects.instance();
+  await api.dependencies.cache.waitForRevision(Number(known.revision), 5_000);
+});
+afterAll(async () => {
+  await api.stop();
+  await etcd.child.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+test('with everything up the server is ready', async () => {
+  expect(await api.client.get('/ready')).toMatchObject({ status: 200, body: { status: 'ready', dependencies: { etcd: 'up', mongodb: 'up' } } });
+});
+
+test('a dependency that does not answer is named within its bound', async () => {
+  const hanging = await TestApi.start(
+    freshWorld({
+      health: [
+        { name: 'temporal', check: () => new Promise(() => undefined) },
+        { name: 'mongodb', check: () => Promise.reject(new Error('refused at 10.0.0.1')) },
+        { name: 'etcd', check: () => Promise.resolve() },
+      ],
+    }),
+  );
+  const startedAt = Date.now();
+  const reply = await hanging.client.get<ProblemBody>('/ready');
+  await hanging.stop();
+  expect(reply).toMatchObject({ status: 503, body: { code: 'not_ready', retryable: true, down: ['temporal', 'mongodb'] } });
+  expect(JSON.stringify(reply.body)).not.toContain('10.0.0.1');
+  expect(Date.now() - startedAt).toBeLessThan(4_000);
+});
+
+describe('without etcd', () => {
+  beforeAll(() => etcd.child.stop());
+
+  test('the server is alive, not ready, and says why', async () => {
+    expect(await api.client.get('/health')).toMatchObject({ status: 200 });
+    expect(await api.client.get('/ready')).toMatchObject({ status: 503, body: { code: 'not_ready', down: ['etcd'] } });
+  });
+
+  test('what changes something is refused as retryable, naming etcd', async () => {
+    for (const asked of [api.client.post<ProblemBody>(instances, { definition: known.spec.definition && { id: known.spec.definition.id } }), api.client.delete<ProblemBody>(`${instances}/${known.id}`)]) {
+      const reply = await asked;
+      expect(reply).toMatchObject({ status: 503, body: { retryable: true, dependency: 'etcd' } });
+      expect(['dependency_unavailable', 'commit_uncertain']).toContain(reply.body.code);
+      expect(reply.headers.get('idempotency-key')).toBeTruthy();
+    }
+  });
+
+  test('reads go on from memory', async () => {
+    expect(await api.client.get(`${instances}/${known.id}`)).toMatchObject({ status: 200, body: { id: known.id } });
+    expect(await api.client.get(instances)).toMatchObject({ status: 200 });
+    expect(await api.client.get(`${instances}/i-none`)).toMatchObject({ status: 503, body: { code: 'dependency_unavailable', dependency: 'etcd' } });
+  });
+});

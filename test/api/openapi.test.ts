@@ -1,0 +1,129 @@
+import { TestApi } from './support/test-api';
+
+interface Operation {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly tags: readonly string[];
+  readonly parameters: ReadonlyArray<{ readonly name: string; readonly in: string; readonly required?: boolean }>;
+  readonly requestBody?: { readonly content: Readonly<Record<string, unknown>> };
+  readonly responses: Readonly<Record<string, { readonly description: string; readonly content?: Readonly<Record<string, { readonly schema?: unknown }>> }>>;
+}
+
+interface Document {
+  readonly openapi: string;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, Readonly<Record<string, unknown>>>> };
+}
+
+let api: TestApi;
+let document: Document;
+let operations: Array<{ route: string; path: string; method: string; operation: Operation }>;
+beforeAll(async () => {
+  api = await TestApi.start();
+  document = (await api.client.get<Document>('/openapi.json')).body;
+  operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ route: `${method.toUpperCase()} ${path}`, path, method, operation })),
+  );
+});
+afterAll(() => api.stop());
+
+test('every route is there', () => {
+  expect(operations.map(({ route }) => route).sort()).toEqual(
+    [
+      'GET /health',
+      'GET /ready',
+      'POST /api/v1/definitions',
+      'GET /api/v1/definitions',
+      'GET /api/v1/definitions/by-name/{name}/versions',
+      'GET /api/v1/definitions/{id}',
+      'POST /api/v1/definitions/{id}/deprecate',
+      'DELETE /api/v1/definitions/{id}',
+      'POST /api/v1/instances',
+      'GET /api/v1/instances',
+      'GET /api/v1/instances/{id}',
+      'GET /api/v1/instances/{id}/events',
+      'POST /api/v1/instances/{id}/start',
+      'POST /api/v1/instances/{id}/stop',
+      'POST /api/v1/instances/{id}/retry',
+      'DELETE /api/v1/instances/{id}',
+      'POST /api/v1/worker-templates',
+      'GET /api/v1/worker-templates',
+      'GET /api/v1/worker-templates/{id}',
+      'POST /api/v1/workers',
+      'GET /api/v1/workers',
+      'GET /api/v1/workers/{id}',
+      'GET /api/v1/workers/{id}/capacity',
+      'GET /api/v1/workers/{id}/ports',
+      'GET /api/v1/workers/{id}/instances',
+      'POST /api/v1/workers/{id}/retry',
+      'DELETE /api/v1/workers/{id}',
+      'POST /api/internal/v1/workers/{id}/register',
+      'POST /api/internal/v1/workers/{id}/heartbeat',
+      'GET /api/internal/v1/workers/{id}/plan',
+      'POST /api/internal/v1/workers/{id}/observations',
+      'GET /api/internal/v1/workloads/{sha256}',
+    ].sort(),
+  );
+});
+
+test('every reference leads somewhere', () => {
+  const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map(([, reference]) => reference!);
+  expect(references.length).toBeGreaterThan(50);
+  const missing = references.filter((reference) => document.components.schemas[reference.replace('#/components/schemas/', '')] === undefined);
+  expect(missing).toEqual([]);
+});
+
+test('every operation has a name of its own, a summary, its path’s parameters, and documented answers', () => {
+  expect(document.openapi).toMatch(/^3\./);
+  expect(new Set(operations.map(({ operation }) => operation.operationId)).size).toBe(operations.length);
+  for (const { route, path, operation } of operations) {
+    const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    const declared = operation.parameters.filter((parameter) => parameter.in === 'path').map(({ name }) => name);
+    expect({ route, declared }).toEqual({ route, declared: inPath });
+    expect(operation.summary.length).toBeGreaterThan(5);
+    const success = Object.entries(operation.responses).filter(([status]) => status.startsWith('2'));
+    expect({ route, answers: success.length }).toEqual({ route, answers: 1 });
+    for (const [status, response] of Object.entries(operation.responses)) {
+      expect(response.description).toBeDefined();
+      if (Number(status) >= 400) expect(Object.keys(response.content!)).toEqual(['application/problem+json']);
+    }
+  }
+});
+
+test('reads say how fresh they are and take minRevision; changes take an idempotency key', () => {
+  const published = operations.filter(({ path }) => path.startsWith('/api/v1/'));
+  for (const { route, method, operation } of published) {
+    const names = operation.parameters.map(({ name }) => name);
+    if (method === 'get') {
+      expect({ route, description: operation.description }).toEqual({ route, description: expect.stringMatching(/Consistency: (eventual|read-your-writes)/) });
+      expect({ route, names }).toEqual({ route, names: expect.arrayContaining(['minRevision', 'timeout']) });
+    } else {
+      expect({ route, names }).toEqual({ route, names: expect.arrayContaining(['Idempotency-Key']) });
+      expect(operation.responses['409']?.description).toContain('idempotency_key_reuse');
+    }
+  }
+});
+
+test('definitions may be sent as JSON or YAML', () => {
+  const { requestBody } = document.paths['/api/v1/definitions']!['post']!;
+  expect(Object.keys(requestBody!.content)).toEqual(['application/json', 'application/yaml']);
+});
+
+test('schemas refuse what they do not know, and secrets are in none', () => {
+  expect(document.components.schemas['CreateInstance']).toMatchObject({ additionalProperties: false, required: ['definition'] });
+  expect(JSON.stringify(document)).not.toContain('agentTokenHash');
+});
+
+test('the page loads nothing from outside', async () => {
+  const page = await api.client.get<string>('/docs');
+  expect(page).toMatchObject({ status: 200 });
+  const addresses = [...page.body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, address]) => address!).filter((address) => !address.startsWith('#'));
+  expect(addresses.length).toBeGreaterThan(3);
+  for (const address of addresses) {
+    expect(address).toMatch(/^\.\//);
+    expect(await api.client.get(new URL(address, `${api.url}/docs`).pathname)).toMatchObject({ status: 200 });
+  }
+  const start = await api.client.get<string>('/docs/swagger-ui-init.js');
+  expect(start.body).toContain('"validatorUrl": null');
+});

@@ -25,7 +25,8 @@ async function main(): Promise<void> {
   const directory = await createRunDirectory('demo', (line) => tell.say(line));
   let stack: Stack | undefined;
   const interrupted = new Promise<never>((_, reject) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => reject(new Error(`interrupted by ${signal}`)));
+    // Heard for as long as the demo runs: an impatient second Ctrl-C must not cut the clean-up short.
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => reject(new Error(`interrupted by ${signal}`)));
   });
   try {
     await Promise.race([

@@ -1,5 +1,5 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { claimRunDirectory } from './embedded/run-directory';
 import { isFree } from './embedded/probes';
 import type { Stack } from './stack';
@@ -8,7 +8,8 @@ import { startStack } from './stack';
 /** `npm run dev`: everything on this machine, until Ctrl-C; state is kept between runs. */
 
 const root = join(__dirname, '..', '..');
-const stateDirectory = join(root, '.berth');
+/** Where the state is kept between runs, and the addresses are written. */
+const stateDirectory = resolve(process.env['BERTH_DEV_DIR'] ?? join(root, '.berth'));
 const addressesFile = join(stateDirectory, 'dev.json');
 const apiPortPreferred = 8080;
 
@@ -48,7 +49,7 @@ function addressesOf({ apis, servers }: Stack): Record<string, string | undefine
 function introduce(stack: Stack): void {
   const [api] = stack.apis;
   say(`
-Berth is running. Ctrl-C stops it; its state is kept in .berth/dev.
+Berth is running. Ctrl-C stops it; its state is kept in ${join(stateDirectory, 'dev')}.
 
   API          ${api}/api/v1      (OpenAPI page: ${api}/docs)
   Temporal UI  ${stack.servers.temporalUi}
@@ -57,7 +58,7 @@ Berth is running. Ctrl-C stops it; its state is kept in .berth/dev.
   MongoDB      ${stack.servers.mongodb}
   logs         ${stack.logsDirectory}
 
-These addresses are in .berth/dev.json. There is no authentication yet, so all of it listens on loopback only.
+These addresses are in ${addressesFile}. There is no authentication yet, so all of it listens on loopback only.
 Try:
 
   curl -s ${api}/api/v1/worker-templates -H 'content-type: application/json' -d @examples/worker-template.json
@@ -67,8 +68,9 @@ Try:
 /** Resolves on Ctrl-C or SIGTERM; rejects when a process ends that should not. */
 async function untilInterrupted(stack: Stack): Promise<void> {
   const interrupted = new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve);
-    process.once('SIGTERM', resolve);
+    // Heard for as long as we run: an impatient second Ctrl-C must not cut the clean-up short.
+    process.on('SIGINT', resolve);
+    process.on('SIGTERM', resolve);
   });
   const children = [...stack.children.api, ...stack.children.control];
   const died = Promise.race(children.map((child) => child.exited.then(() => child.name)));

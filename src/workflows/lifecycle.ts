@@ -5,7 +5,6 @@ import {
   condition,
   continueAsNew,
   currentUpdateInfo,
-  isCancellation,
   proxyActivities,
   proxyLocalActivities,
   setCurrentDetails,
@@ -48,7 +47,12 @@ export async function followLifecycle(object: ObjectReference): Promise<void> {
   let nudges = 0;
   let published: Published | undefined;
   setHandler(nudgeSignal, () => void (nudges += 1));
-  setHandler(retryUpdate, () => requestRetry(object));
+  setHandler(retryUpdate, async () => {
+    const accepted = await requestRetry(object);
+    // The commit was made in here, so nobody else nudges for it.
+    nudges += 1;
+    return accepted;
+  });
 
   let seen = nudges;
   let answer = await look(object);
@@ -90,21 +94,20 @@ export async function followLifecycle(object: ObjectReference): Promise<void> {
 
   /** While the effect is in flight nudges are heard: if they ask for another step, this one is left. */
   async function runVisibly(next: Run): Promise<Answer> {
-    const scope = new CancellationScope();
-    let outcome: Answer | undefined;
-    const running = scope.run(async () => {
-      outcome = await visible[next.step].executeWithOptions({ ...visibleOptions, summary: summaryOf(next) }, [object]);
-    });
+    const effect = new CancellationScope();
+    const options = { ...visibleOptions, summary: summaryOf(next) };
+    const running = effect.run(() => visible[next.step].executeWithOptions(options, [object]));
+    let heard = seen;
     for (;;) {
-      await CancellationScope.cancellable(() => Promise.race([running, condition(() => nudges !== seen)]));
+      const outcome = await Promise.race([running, condition(() => nudges !== heard)]);
+      // What was heard meanwhile stays unseen: the step may have decided before the change that a nudge was about.
       if (outcome) return outcome;
-      seen = nudges;
+      heard = nudges;
       const fresh = await look(object);
       if (fresh.next.kind === 'run' && fresh.next.step === next.step) continue;
-      scope.cancel();
-      await running.catch((error: unknown) => {
-        if (!isCancellation(error)) throw error;
-      });
+      // However the step ends now, nobody asks.
+      effect.cancel();
+      seen = heard;
       return fresh;
     }
   }

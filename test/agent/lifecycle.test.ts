@@ -142,6 +142,7 @@ describe('an allocation', () => {
     const entry = controlPlane.put('a', workload, 1, 'running');
     await controlPlane.observed('a', 'running');
     await eventually(() => existsSync(starts), 'the process has begun');
+    const pid = await startedPid(workload);
 
     controlPlane.send({ event: 'entry', data: entry });
     controlPlane.send(controlPlane.snapshot());
@@ -151,6 +152,7 @@ describe('an allocation', () => {
     controlPlane.put('b', workloadOf({}), 1, 'running');
     await controlPlane.observed('b', 'running');
     expect(readFileSync(starts, 'utf8')).toBe('x');
+    expect([recordedPid(harness.directory, workload.instanceId), runs(pid)]).toEqual([pid, true]);
     expect(controlPlane.observations.filter(({ state }) => state !== 'running')).toEqual([]);
   });
 

@@ -94,6 +94,14 @@ test('a definition that is not ACTIVE takes no new instances', async () => {
   expect(problem).toMatchObject({ code: 'definition_not_active', status: 409, phase: 'DEPRECATED' });
 });
 
+test('what a server has not heard of yet is looked for in the store', async () => {
+  const definition = await objects.definition(webDocument({ name: 'unheard-of' }));
+  const find = jest.spyOn(api.dependencies.cached, 'definition').mockReturnValueOnce(undefined);
+  await objects.instance({ definition: { id: definition.id } });
+  expect(find).toHaveBeenCalled();
+  find.mockRestore();
+});
+
 test('a definition deprecated during an admission never gets an instance from a later revision', async () => {
   const definition = await objects.definition(webDocument({ name: 'closing' }));
   const other = await TestApi.start({ prefix: api.dependencies.etcd.prefix, database: 'unused' });

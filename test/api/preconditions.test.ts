@@ -169,6 +169,20 @@ describe('pages', () => {
     expect([...seen].sort()).toEqual(seen);
   });
 
+  test('are never older than the one before, whichever server answers', async () => {
+    await made.instance();
+    const behind = await TestApi.start({ prefix: walked.dependencies.etcd.prefix, database: 'unused' });
+    try {
+      behind.dependencies.cache.stop();
+      const { revision } = await made.instance();
+      const { body } = await page(`limit=1&minRevision=${revision}`);
+      const next = await behind.client.get<ProblemBody>(`${instances}?limit=1&timeout=100ms&cursor=${body.nextCursor}`);
+      expect(next).toMatchObject({ status: 504, body: { code: 'projection_timeout' } });
+    } finally {
+      await behind.stop();
+    }
+  });
+
   test('hold 50 by default and 200 at most', async () => {
     expect(await page('limit=201')).toMatchObject({ status: 400, body: { errors: [{ path: 'limit' }] } });
     expect(await page('limit=0')).toMatchObject({ status: 400 });

@@ -1,4 +1,5 @@
 import {
+  ClientClosedError,
   EtcdPermissionDeniedError,
   GRPCFailedPreconditionError,
   GRPCInvalidArgumentError,
@@ -7,14 +8,22 @@ import {
 } from 'etcd3';
 
 /** Whether etcd could not be reached, did not answer in time, or refused to serve: nothing that a caller did wrong. */
-export function isEtcdFailure(error: unknown): boolean {
+export function isEtcdFailure(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   // etcd3 makes a class of each gRPC status and gives them no name of their own.
   return /^(GRPC|Etcd|ClientClosed)\w*Error$/.test(error.constructor.name);
 }
 
-/** Whether etcd refused a request before it did anything, a full store included: sending it again at once is no use. */
+/** Whether a request was refused before anything was done, for instance by a full store: sending it again at once is no use. */
 export function isDefiniteRefusal(error: Error): boolean {
-  const refusals = [EtcdPermissionDeniedError, GRPCFailedPreconditionError, GRPCInvalidArgumentError, GRPCResourceExhastedError, GRPCUnauthenticatedError];
   return refusals.some((refusal) => error instanceof refusal);
 }
+
+const refusals = [
+  ClientClosedError,
+  EtcdPermissionDeniedError,
+  GRPCFailedPreconditionError,
+  GRPCInvalidArgumentError,
+  GRPCResourceExhastedError,
+  GRPCUnauthenticatedError,
+];

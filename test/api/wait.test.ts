@@ -54,6 +54,17 @@ test('a wait that is too short is 504 with the present phase, and where the new 
   expect(reply.headers.get('berth-revision')).toMatch(/^\d+$/);
 });
 
+test('what a server has not seen yet is not gone', async () => {
+  const behind = await TestApi.start({ prefix: api.dependencies.etcd.prefix, database: 'unused' });
+  try {
+    behind.dependencies.cache.stop();
+    const reply = await behind.client.post<ProblemBody>(`${workers}?waitFor=RUNNING&timeout=200ms`, { template: 'small' });
+    expect(reply).toMatchObject({ status: 504, body: { code: 'wait_timeout' } });
+  } finally {
+    await behind.stop();
+  }
+});
+
 test('a wait ends at once, with the reason, when the instance has FAILED', async () => {
   const { id, answer } = await created(() => api.client.post<ProblemBody>(`${instances}?waitFor=RUNNING&timeout=20s`, web));
   await lifecycle.place(id, worker.id, ports());

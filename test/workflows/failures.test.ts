@@ -64,7 +64,7 @@ test('a visible step that fails for good while a nudge is looked for, and is lef
   const looking = new Gate();
   const failing = new Gate();
   const life = engine.life().on('start', () => failing.opened.then(never));
-  life.on('look', run('start', visible), () => looking.opened.then(() => run('remove'))).on('remove', close());
+  life.on('look', run('start', visible), () => looking.opened.then(() => run('remove'))).on('remove', wait());
   await engine.nudge(life);
   await life.told(2);
   await engine.nudge(life);
@@ -72,8 +72,11 @@ test('a visible step that fails for good while a nudge is looked for, and is lef
   failing.open();
   await engine.untilNoActivityIsPending(life);
   looking.open();
+  await life.told(4);
+  life.on('look', close());
+  await engine.nudge(life);
   await engine.handle(life).result();
-  expect(life.story).toEqual(['look', 'start (visible)', 'look', 'remove']);
+  expect(life.story).toEqual(['look', 'start (visible)', 'look', 'remove', 'look']);
   expect(countEvents(await engine.history(life))).not.toHaveProperty('workflowTaskFailed');
 });
 

@@ -65,7 +65,7 @@ export class InstanceCreation {
       collection: 'instances',
       puts: { spec, state: status },
       // A definition that is deprecated meanwhile gets no instance from a later revision.
-      onlyIf: [unchanged(keys.definitionSpec(definition.id), definition.spec), ],
+      onlyIf: [unchanged(keys.definitionSpec(definition.id), definition.spec), unchanged(keys.definitionStatus(definition.id), definition.status)],
       eventType: 'berth.instance.created',
     });
     const after = (revision: number): InstanceEntries => ({

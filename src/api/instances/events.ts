@@ -5,7 +5,6 @@ import { toCloudEvent } from '../../domain/events';
 import { pageSizeDefault } from '../../domain/limits';
 import type { KeyedEntry } from '../../stores/etcd/client';
 import type { OutboxValue } from '../../stores/etcd/commit';
-import { keys } from '../../stores/etcd/keys';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import { notation, section } from '../documents/schema';
@@ -84,7 +83,7 @@ export class Events {
 
   /** Events that were committed and not projected yet. */
   private waiting(subject: string): CloudEvent[] {
-    return this.dependencies.cache.under(keys.outboxPrefix).flatMap(eventsOf).filter((event) => event.subject === subject);
+    return this.dependencies.cache.collection('outbox').flatMap(eventsOf).filter((event) => event.subject === subject);
   }
 }
 

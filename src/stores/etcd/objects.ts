@@ -25,7 +25,7 @@ export interface WorkerEntries {
   readonly observed: Entry<WorkerObservation> | undefined;
   /** There while the agent is alive. */
   readonly lease: Entry<unknown> | undefined;
-  /** By allocation id. */
+  /** By allocation id; of the watch cache it shows what is there when it is asked for. */
   readonly plan: ReadonlyMap<string, Entry<PlanEntry>>;
 }
 
@@ -146,7 +146,6 @@ function toWorker(id: string, parts: Parts): WorkerEntries | undefined {
   const spec = part<WorkerSpec>(parts, 'spec');
   const status = part<WorkerStatus>(parts, 'state');
   if (!spec || !status) return undefined;
-  const plan = [...parts].filter(([name]) => name.startsWith('plan/'));
   return {
     id,
     spec,
@@ -155,8 +154,16 @@ function toWorker(id: string, parts: Parts): WorkerEntries | undefined {
     ports: part(parts, 'ports'),
     observed: part(parts, 'observed'),
     lease: part(parts, 'lease'),
-    plan: new Map(plan.map(([name, entry]) => [name.slice('plan/'.length), entry as Entry<PlanEntry>])),
+    // Made when it is asked for: most who look at a worker do not, and it may be long.
+    get plan() {
+      return planOf(parts);
+    },
   };
+}
+
+function planOf(parts: Parts): ReadonlyMap<string, Entry<PlanEntry>> {
+  const plan = [...parts].filter(([name]) => name.startsWith('plan/'));
+  return new Map(plan.map(([name, entry]) => [name.slice('plan/'.length), entry as Entry<PlanEntry>]));
 }
 
 function toDefinition(id: string, parts: Parts): DefinitionEntries | undefined {

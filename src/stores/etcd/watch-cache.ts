@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { KeyedEntry, EtcdClient } from './client';
 import { keys, parseKey } from './keys';
+import { ObjectIndex } from './object-index';
 import { WatchFeed } from './watch-feed';
 
 /** One change of one key as a watch response tells it; `entry` is undefined when the key was deleted. */
@@ -24,8 +25,7 @@ export interface Applied {
  * - Idempotency records are dropped: nobody reads them here, and they are many.
  */
 export class WatchCache {
-  private entries = new Map<string, KeyedEntry>();
-  private objects = new Map<string, Map<string, KeyedEntry>>();
+  private index = new ObjectIndex();
   private appliedRevision = 0;
   private readonly changed = new EventEmitter().setMaxListeners(0);
   private readonly feed: WatchFeed;
@@ -59,23 +59,22 @@ export class WatchCache {
   }
 
   get(key: string): KeyedEntry | undefined {
-    return this.entries.get(key);
+    return this.index.get(key);
   }
 
   /** Entries of one object by the part of the key after its id, e.g. `spec`, `plan/…`. */
   object(collection: string, id: string): ReadonlyMap<string, KeyedEntry> {
-    return this.objects.get(`${collection}/${id}`) ?? nothing;
+    return this.index.object(collection, id);
   }
 
   /** Ids of all objects of a collection. */
   ids(collection: string): string[] {
-    const prefix = `${collection}/`;
-    return [...this.objects.keys()].filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
+    return this.index.ids(collection);
   }
 
-  /** Keys that are under a relative prefix; for small collections such as the outbox. */
-  under(prefix: string): KeyedEntry[] {
-    return [...this.entries.values()].filter((entry) => entry.key.startsWith(prefix));
+  /** All entries of a collection; for small ones such as the outbox. */
+  collection(collection: string): KeyedEntry[] {
+    return this.index.collection(collection);
   }
 
   /** Calls back after each response; returns how to stop. */
@@ -146,13 +145,12 @@ export class WatchCache {
   }
 
   private replace(revision: number, entries: readonly KeyedEntry[]): void {
-    const before = this.objects;
-    this.entries = new Map();
-    this.objects = new Map();
+    const before = this.index;
+    this.index = new ObjectIndex();
     for (const entry of entries) this.set(entry);
     this.appliedRevision = revision;
     const changes = entries.map((entry) => ({ key: entry.key, entry }));
-    this.tell({ revision, changes, relisted: true }, new Set([...before.keys(), ...this.objects.keys()]));
+    this.tell({ revision, changes, relisted: true }, new Set([...before.names(), ...this.index.names()]));
   }
 
   private apply(revision: number, changes: readonly KeyChange[]): void {
@@ -160,7 +158,7 @@ export class WatchCache {
     const touched = new Set<string>();
     for (const { key, entry } of changes) {
       if (entry) this.set(entry);
-      else this.delete(key);
+      else this.index.delete(key);
       touched.add(objectName(key));
     }
     this.appliedRevision = revision;
@@ -174,30 +172,16 @@ export class WatchCache {
   }
 
   private tell(applied: Applied, touched: ReadonlySet<string>): void {
+    // Those who keep views of their own first, so that nobody who waits acts on one that is older than the cache.
+    this.changed.emit('applied', applied);
     this.changed.emit('revision');
     for (const name of touched) this.changed.emit(`object:${name}`);
-    this.changed.emit('applied', applied);
   }
 
   private set(entry: KeyedEntry): void {
-    if (entry.key.startsWith(keys.idempotencyPrefix)) return;
-    this.entries.set(entry.key, entry);
-    const name = objectName(entry.key);
-    let parts = this.objects.get(name);
-    if (!parts) this.objects.set(name, (parts = new Map<string, KeyedEntry>()));
-    parts.set(parseKey(entry.key).part, entry);
-  }
-
-  private delete(key: string): void {
-    this.entries.delete(key);
-    const name = objectName(key);
-    const parts = this.objects.get(name);
-    parts?.delete(parseKey(key).part);
-    if (parts?.size === 0) this.objects.delete(name);
+    if (!entry.key.startsWith(keys.idempotencyPrefix)) this.index.set(entry);
   }
 }
-
-const nothing: ReadonlyMap<string, KeyedEntry> = new Map();
 
 function objectName(key: string): string {
   const { collection, id } = parseKey(key);

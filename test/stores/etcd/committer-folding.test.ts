@@ -113,7 +113,7 @@ describe('a decision among others at a hot key', () => {
   it('is refused alone when it does not fit', async () => {
     const { client, committer } = openProcess();
     const outcomes = await Promise.all([3, 4, 2].map((by, index) => committer.commit(creating(`i-${index}`, { shared: counting('w', by, 5) }))));
-    expect(outcomes).toMatchObject([{ kind: 'done' }, { kind: 'refused', refusal: { code: 'Full', message: '3 of 5 are taken' } }, { kind: 'done' }]);
+    expect(outcomes).toMatchObject([{ kind: 'done' }, { kind: 'refused', refusal: { code: 'Full', message: '5 of 5 are taken' } }, { kind: 'done' }]);
     expect(await countOf(client, 'w')).toBe(5);
     expect(await client.get('instances/i-1/state')).toBeUndefined();
   });

@@ -1,6 +1,6 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { History } from '@temporalio/common/lib/proto-utils';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
 import type { NativeConnection, WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import type { LifecycleKind } from '../../../src/domain/answer';
 import { lifecycleId, Nudges } from '../../../src/engine/nudges';
@@ -44,7 +44,8 @@ export class ScriptedEngine {
 
   /** Keeps the engine's own log to what a test did not mean to happen. Before anything of the engine is made. */
   static quietLog(): void {
-    Runtime.install({ logger: new DefaultLogger('ERROR') });
+    const logging = { filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }) };
+    Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging } });
   }
 
   async startWorker(): Promise<void> {

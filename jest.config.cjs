@@ -1,7 +1,10 @@
 /**
- * Two projects: `unit` needs no server, `servers` gets etcd, MongoDB and Temporal from its global set-up.
+ * Three projects: `unit` needs no server, `servers` gets etcd, MongoDB and Temporal from its global set-up, and
+ * `time-skipping` starts a Temporal server whose clock can be turned, where that is installed.
  * A run that selects tests of `unit` only starts nothing.
  */
+const { spawnSync } = require('node:child_process');
+
 const shared = {
   rootDir: __dirname,
   testEnvironment: 'node',
@@ -36,18 +39,32 @@ const withoutServers = [
   'scripts/**/*.test.ts',
 ];
 
+/** What needs the time-skipping test server, a Java program. */
+const timeSkipping = 'timeskipping/**/*.test.ts';
+
+const projects = [
+  { ...shared, displayName: 'unit', testMatch: withoutServers.map((tests) => `<rootDir>/test/${tests}`) },
+  {
+    ...shared,
+    displayName: 'servers',
+    testMatch: ['<rootDir>/test/**/*.test.ts', ...[...withoutServers, timeSkipping].map((tests) => `!**/test/${tests}`)],
+    globalSetup: '<rootDir>/test/support/global-setup.ts',
+    globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  },
+];
+
+if (spawnSync(`${__dirname}/tools/temporal-test-server/installed`).status === 0) {
+  projects.push({ ...shared, displayName: 'time-skipping', testMatch: [`<rootDir>/test/${timeSkipping}`] });
+} else {
+  process.stderr.write(
+    'NOT RUN: time-skipping (test/timeskipping), for want of the time-skipping Temporal server; ' +
+      'with Java and Maven, tools/temporal-test-server/install puts it in place\n',
+  );
+}
+
 module.exports = {
   maxWorkers: 2,
   // Real servers and processes on a busy machine take their time; every wait in a test has a bound of its own.
   testTimeout: 30_000,
-  projects: [
-    { ...shared, displayName: 'unit', testMatch: withoutServers.map((tests) => `<rootDir>/test/${tests}`) },
-    {
-      ...shared,
-      displayName: 'servers',
-      testMatch: ['<rootDir>/test/**/*.test.ts', ...withoutServers.map((tests) => `!**/test/${tests}`)],
-      globalSetup: '<rootDir>/test/support/global-setup.ts',
-      globalTeardown: '<rootDir>/test/support/global-teardown.ts',
-    },
-  ],
+  projects,
 };

@@ -91,6 +91,7 @@ export class InstanceLifecycle {
     const outcome = await this.dependencies.placement.schedule(entries);
     if (outcome.kind !== 'committed') return this.lookAgain(entries.id);
     this.committed.set(entries.id, outcome.entries.status.revision);
+    if (outcome.entries.allocation) this.dependencies.workloads.prepareAhead(outcome.entries);
     return this.answer(outcome.entries, entries);
   }
 

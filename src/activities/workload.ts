@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { DefinitionBody } from '../domain/definition';
 import type { ObservedFailure } from '../domain/plan';
 import type { Workload } from '../domain/workload';
@@ -6,6 +7,10 @@ import type { Bodies } from '../stores/mongo/bodies';
 import type { CachedObjects, FreshObjects, InstanceEntries } from '../stores/etcd/objects';
 
 export type WorkloadFault = { readonly failure: ObservedFailure };
+export type PreparedWorkload = { readonly hash: string } | WorkloadFault;
+
+/** More than are ever placed and not yet started. */
+const aheadMax = 1_000;
 
 export interface WorkloadsDependencies {
   readonly cached: CachedObjects;
@@ -19,8 +24,27 @@ export interface WorkloadsDependencies {
 export class Workloads {
   constructor(private readonly dependencies: WorkloadsDependencies) {}
 
+  /** Workloads that are being made ahead, by allocation. */
+  private readonly ahead = new LRUCache<string, Promise<PreparedWorkload>>({ max: aheadMax });
+
+  /** Begins to make the workload of an instance that was just placed, so that its start need not wait for the store. */
+  prepareAhead(entries: InstanceEntries): void {
+    const { allocationId } = entries.allocation!.value;
+    const made = this.make(entries);
+    // A failure is not lost: the start makes it again, and fails itself.
+    made.catch(() => this.ahead.delete(allocationId));
+    this.ahead.set(allocationId, made);
+  }
+
   /** The hash under which the workload is stored, or why it can never be made. */
-  async prepare(entries: InstanceEntries): Promise<{ readonly hash: string } | WorkloadFault> {
+  async prepare(entries: InstanceEntries): Promise<PreparedWorkload> {
+    const { allocationId } = entries.allocation!.value;
+    const begun = this.ahead.get(allocationId);
+    this.ahead.delete(allocationId);
+    return (await begun?.catch(() => undefined)) ?? this.make(entries);
+  }
+
+  private async make(entries: InstanceEntries): Promise<PreparedWorkload> {
     const { definitions, workloads, cached } = this.dependencies;
     const allocation = entries.allocation!.value;
     const body = await definitions.get(entries.spec.value.definition.contentHash);

@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { WorkflowFailedError } from '@temporalio/client';
+import { retryUpdate } from '../../src/workflows/messages';
 import { close, run, wait } from './support/answers';
 import { startOnDevServer } from './support/dev-server-engine';
 import { countEvents } from './support/history';
@@ -24,6 +25,16 @@ test('what the stores refuse for now is tried again until they are back, and the
   expect(life.story).toEqual(['look', 'look', 'look', 'start', 'start']);
   expect(life.calls.map(({ tryNumber }) => tryNumber)).toEqual([1, 2, 3, 1, 2]);
   expect(countEvents(await engine.history(life))).not.toHaveProperty('workflowTaskFailed');
+});
+
+test('a retry that is asked for while the stores are down is answered once they are back', async () => {
+  const life = engine.life().on('look', wait({ phase: 'FAILED', stuck: true }));
+  await engine.nudge(life);
+  await life.told(1);
+  life.on('requestRetry', storeDown, storeDown, { refused: false, code: 'accepted', message: 'retry accepted' }).on('look', close());
+  expect(await engine.handle(life).executeUpdate(retryUpdate)).toBe('retry accepted');
+  await engine.handle(life).result();
+  expect(life.story).toEqual(['look', 'requestRetry', 'requestRetry', 'requestRetry', 'look']);
 });
 
 test('a visible step that fails is tried again by the engine, where operators see the try and the reason', async () => {

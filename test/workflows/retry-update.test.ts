@@ -52,15 +52,6 @@ test('a retry that is refused fails the update with the code, and the lifecycle 
   expect(countEvents(await engine.history(life))).not.toHaveProperty('workflowTaskFailed');
 });
 
-test('a retry while the stores are down is answered once they are back', async () => {
-  const life = await failedLife();
-  const down = () => Promise.reject(new Error('etcd is down'));
-  life.on('requestRetry', down, down, accepted).on('look', close());
-  expect(await engine.handle(life).executeUpdate(retryUpdate)).toBe('retry accepted');
-  await engine.handle(life).result();
-  expect(life.story).toEqual(['look', 'requestRetry', 'requestRetry', 'requestRetry', 'look']);
-});
-
 test('a run that may close answers a retry that is under way before it does, and looks again', async () => {
   const answerable = new Gate();
   const life = await failedLife();

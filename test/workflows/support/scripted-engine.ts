@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { History } from '@temporalio/common/lib/proto-utils';
 import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
@@ -9,6 +10,9 @@ import { freshTaskQueue } from '../../support/servers';
 import { bundleOfSources } from './bundle';
 import { until } from './until';
 import { scriptedActivities, ScriptedLife } from './scripted-life';
+
+/** The start-to-close timeout of local activities, and a moment. */
+const localTimeoutMs = 16_000;
 
 export interface EngineConnections {
   readonly client: Client;
@@ -62,6 +66,7 @@ export class ScriptedEngine {
 
   /** From here on lifecycles stand still, and what they are told gathers. */
   async stopWorker(): Promise<void> {
+    await this.forgottenTimers();
     this.worker?.worker.shutdown();
     await this.worker?.ended;
     this.worker = undefined;
@@ -120,6 +125,15 @@ export class ScriptedEngine {
     for await (const { workflowId, error } of Worker.runReplayHistories({ workflowBundle: this.bundle }, histories)) {
       if (error) throw new Error(`${workflowId} does not replay`, { cause: error });
     }
+  }
+
+  /**
+   * The SDK forgets to take back the timeout of a local activity that it tries again, and the timer panics, loudly but
+   * to no harm, when it finds its worker gone. So the worker stays until the last one is over.
+   */
+  private async forgottenTimers(): Promise<void> {
+    const retriedAtMs = Math.max(0, ...[...this.lives.values()].map((life) => life.retriedLocallyAtMs));
+    await sleep(Math.max(0, retriedAtMs + localTimeoutMs - Date.now()));
   }
 
   async close(): Promise<void> {

@@ -36,6 +36,8 @@ export class ScriptedLife {
   readonly calls: Call[] = [];
   /** What its runs are started with. */
   attributes: TypedSearchAttributes | undefined;
+  /** When the engine last tried a local activity again. */
+  retriedLocallyAtMs = 0;
   private readonly scripts = new Map<ActivityName, Scripted[]>();
   private readonly waiting: Array<{ readonly wake: () => void; readonly fail: (error: Error) => void }> = [];
 
@@ -72,6 +74,7 @@ export class ScriptedLife {
     const script = this.scripts.get(name);
     const scripted = script && script.length > 1 ? script.shift() : script?.[0];
     this.calls.push(call);
+    if (isLocal && attempt > 1) this.retriedLocallyAtMs = Date.now();
     this.waiting.splice(0).forEach(({ wake }) => wake());
     if (scripted === undefined) throw new Error(`the test has not written what ${name} comes to`);
     if (typeof scripted !== 'function') return scripted;

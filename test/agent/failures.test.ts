@@ -149,6 +149,15 @@ describe('while running', () => {
     expect(exited.components).toEqual({ main: { state: 'exited', exitCode: 0 } });
   });
 
+  test('the end of one of several components is one, whatever its code', async () => {
+    const { controlPlane } = harness;
+    const workload = workloadOf({}, { components: [componentOf('main', {}), componentOf('done', { command: ['sleep', '0.2'] })] });
+    controlPlane.put('a', workload, 1, 'running');
+    const failed = await controlPlane.observed('a', 'failed');
+    expect(failed.failure).toMatchObject({ reason: 'ComponentExited', message: expect.stringContaining('"done" ended while the instance was running: exit code 0') });
+    expect(failed.components).toEqual({ main: { state: 'stopped' }, done: { state: 'exited', exitCode: 0 } });
+  });
+
   test('a component that ignores its signal is killed after its grace', async () => {
     const { controlPlane } = harness;
     const source = 'process.on("SIGINT", () => {}); setInterval(() => {}, 1000); require("fs").writeFileSync("armed", "")';

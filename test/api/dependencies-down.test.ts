@@ -6,6 +6,7 @@ import { startEtcd } from '../../src/processes/embedded/etcd';
 import type { RunningServer } from '../../src/processes/embedded/server';
 import type { InstanceDocument } from '../../src/api/instances/schemas';
 import type { ProblemBody } from './support/client';
+import { Lifecycle } from './support/lifecycle';
 import { instances, Objects } from './support/objects';
 import { freshWorld, TestApi } from './support/test-api';
 
@@ -14,6 +15,7 @@ let directory: string;
 let etcd: RunningServer;
 let api: TestApi;
 let known: InstanceDocument;
+let agent: { readonly path: string; readonly headers: Record<string, string>; readonly leaseId: string };
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'berth-etcd-'));
   const report = () => undefined;
@@ -22,7 +24,14 @@ beforeAll(async () => {
   const objects = new Objects(api);
   await objects.definition();
   known = await objects.instance();
-  await api.dependencies.cache.waitForRevision(Number(known.revision), 5_000);
+  await objects.template();
+  const worker = await objects.worker();
+  const headers = { authorization: `Bearer ${await new Lifecycle(api).provision(worker.id)}` };
+  const path = `/api/internal/v1/workers/${worker.id}`;
+  const host = { hostname: 'box', agentVersion: '1', address: '127.0.0.1', hostPorts: [] };
+  const { body } = await api.client.post<{ leaseId: string }>(`${path}/register`, host, headers);
+  agent = { path, headers, leaseId: body.leaseId };
+  await api.dependencies.cache.waitForRevision(await api.dependencies.etcd.revision(), 5_000);
 });
 afterAll(async () => {
   await api.stop();
@@ -67,6 +76,13 @@ describe('without etcd', () => {
       expect(['dependency_unavailable', 'commit_uncertain']).toContain(reply.body.code);
       expect(reply.headers.get('idempotency-key')).toBeTruthy();
     }
+  });
+
+  test('an agent is told the same, and is not asked to register anew', async () => {
+    const { path, headers, leaseId } = agent;
+    const unavailable = { status: 503, body: { code: 'dependency_unavailable', dependency: 'etcd', retryable: true } };
+    expect(await api.client.post(`${path}/heartbeat`, { leaseId }, headers)).toMatchObject(unavailable);
+    expect(await api.client.post(`${path}/register`, { hostname: 'box', agentVersion: '2', address: '127.0.0.1', hostPorts: [] }, headers)).toMatchObject({ status: 503 });
   });
 
   test('reads go on from memory', async () => {

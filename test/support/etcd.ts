@@ -1,8 +1,11 @@
-import { createRunDirectory } from '../../src/processes/embedded/run-directory';
-import { findBinary } from '../../src/processes/embedded/binaries';
-import { startEtcd } from '../../src/processes/embedded/etcd';
-import type { RunningServer } from '../../src/processes/embedded/server';
+import { join } from 'node:path';
 import type { EventDraft } from '../../src/domain/events';
+import { findBinary } from '../../src/processes/embedded/binaries';
+import type { Child } from '../../src/processes/embedded/child';
+import { probeHttp } from '../../src/processes/embedded/probes';
+import { createRunDirectory } from '../../src/processes/embedded/run-directory';
+import type { ServerPlan } from '../../src/processes/embedded/server';
+import { startServer } from '../../src/processes/embedded/server';
 import { EtcdClient } from '../../src/stores/etcd/client';
 import type { Decision, SharedChange } from '../../src/stores/etcd/commit';
 import { at } from './domain-objects';
@@ -22,11 +25,15 @@ export function closeClients(): void {
   for (const client of clients.splice(0)) client.close();
 }
 
-/** An etcd that a test may stop, kill and start again on the same data and port. */
+/**
+ * An etcd with nothing but its own defaults, as somebody else's would be, that a test may freeze, kill and start again
+ * on the same data and port.
+ */
 export class OwnEtcd {
   private constructor(
-    private server: RunningServer,
-    private readonly start: (port?: number) => Promise<RunningServer>,
+    private child: Child,
+    readonly url: string,
+    private readonly start: (port: number) => ReturnType<typeof startServer>,
     private readonly removeDirectory: () => void,
   ) {}
 
@@ -34,37 +41,54 @@ export class OwnEtcd {
     const report = () => undefined;
     const directory = await createRunDirectory('etcd', report);
     const binary = await findBinary('etcd', { report });
-    const start = (port?: number) => startEtcd({ directory: directory.path, binary, report, unsafeNoFsync: true, ...(port !== undefined && { port }) });
-    return new OwnEtcd(await start(), start, () => directory.remove());
-  }
-
-  get url(): string {
-    return this.server.address;
+    const start = (port?: number) => startServer(plainEtcd(directory.path), { directory: directory.path, binary, report, ...(port !== undefined && { port }) });
+    const { child, ports } = await start();
+    return new OwnEtcd(child, `http://127.0.0.1:${ports[0]}`, start, () => directory.remove());
   }
 
   /** kill -9. */
   async kill(): Promise<void> {
-    this.server.child.kill('SIGKILL');
-    await this.server.child.exited;
+    this.child.kill('SIGKILL');
+    await this.child.exited;
   }
 
   async startAgain(): Promise<void> {
-    this.server = await this.start(Number(new URL(this.url).port));
+    this.child = (await this.start(Number(new URL(this.url).port))).child;
   }
 
   /** The process stands still, with its connections open. */
   freeze(): void {
-    process.kill(this.server.child.pid, 'SIGSTOP');
+    process.kill(this.child.pid, 'SIGSTOP');
   }
 
   thaw(): void {
-    process.kill(this.server.child.pid, 'SIGCONT');
+    process.kill(this.child.pid, 'SIGCONT');
   }
 
   async remove(): Promise<void> {
-    await this.server.child.stop();
+    this.thaw();
+    await this.child.stop();
     this.removeDirectory();
   }
+}
+
+function plainEtcd(directory: string): ServerPlan {
+  return {
+    name: 'etcd',
+    ports: 2,
+    args: ([client, peer]) => [
+      `--data-dir=${join(directory, 'etcd')}`,
+      `--listen-client-urls=http://127.0.0.1:${client}`,
+      `--advertise-client-urls=http://127.0.0.1:${client}`,
+      `--listen-peer-urls=http://127.0.0.1:${peer}`,
+      '--log-level=warn',
+      '--unsafe-no-fsync',
+    ],
+    probe: async ([client]) => {
+      const health = await probeHttp(`http://127.0.0.1:${client}/health`);
+      if (!health.includes('"health":"true"')) throw new Error(health);
+    },
+  };
 }
 
 export function event(subject: string, data: EventDraft['data'] = {}): EventDraft {

@@ -82,6 +82,13 @@ export class TcpProxy {
     this.breakConnections();
   }
 
+  /** Nothing gets through the connections that are open now, ever, and nobody is told; new ones are welcome. */
+  holdForGood(): void {
+    for (const { client, server } of this.links) {
+      for (const socket of [client, server]) socket.removeAllListeners('data').pause();
+    }
+  }
+
   /** Closes all connections once; new ones are welcome. */
   breakConnections(): void {
     for (const link of this.links) destroy(link);

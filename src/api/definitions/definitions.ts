@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import semver from 'semver';
 import type { DefinitionEntries } from '../../stores/etcd/objects';
+import { resourceVersion } from '../../stores/etcd/objects';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import type { Admitted } from '../http/admission';
@@ -26,7 +27,7 @@ export class Definitions {
     const revision = await this.reads.upTo(query);
     const { cached, fresh } = this.dependencies;
     const found = cached.definition(id) ?? (await fresh.definition(id));
-    return readAnswer(await this.whole(found, Math.max(revision, found.spec.revision)), found.spec);
+    return readAnswer(await this.whole(found, Math.max(revision, resourceVersion(found.spec, found.status))), found.spec);
   }
 
   async list(query: ListDefinitionsQuery): Promise<Page<DefinitionView>> {

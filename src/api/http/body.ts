@@ -1,6 +1,8 @@
+import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
 import { json, text } from 'express';
-import { requestBodyBytesMax } from '../../domain/limits';
+import { problemsMax, requestBodyBytesMax } from '../../domain/limits';
+import { problemAt } from '../../domain/problem';
 import { ApiProblem } from './problem';
 
 const jsonTypes = ['application/json', 'application/*+json'];
@@ -13,6 +15,16 @@ export const bodyReaders = [
   text({ limit: requestBodyBytesMax, type: yamlTypes }),
   explainUnreadable,
 ];
+
+/** For routes that take no body: what somebody sends there is meant for something, and must not be passed over. */
+export class NoBody implements CanActivate {
+  canActivate(execution: ExecutionContext): boolean {
+    const body: unknown = execution.switchToHttp().getRequest<Request>().body;
+    const errors = Object.keys(body ?? {}).map((field) => problemAt([field], 'no body', 'an unknown field'));
+    if (errors.length > 0) throw new ApiProblem('invalid_request', 'this route takes no body', { errors: errors.slice(0, problemsMax) });
+    return true;
+  }
+}
 
 function refuseOtherTypes(request: Request, _response: Response, next: NextFunction): void {
   const hasBody = request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;

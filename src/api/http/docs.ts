@@ -1,6 +1,7 @@
-import { applyDecorators, HttpCode, SerializeOptions } from '@nestjs/common';
+import { applyDecorators, HttpCode, SerializeOptions, UseGuards } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiResponse } from '@nestjs/swagger';
 import type { z } from 'zod';
+import { NoBody } from './body';
 import type { ProblemCode } from './problem';
 import { problemKinds } from './problem';
 
@@ -26,6 +27,8 @@ export function Mutates(route: RouteDescription & { readonly status: 200 | 201 |
   ];
   return applyDecorators(
     HttpCode(route.status),
+    // Only what creates something takes a body.
+    ...(route.status === 201 ? [] : [UseGuards(NoBody)]),
     ApiOperation({ summary: route.summary, ...(route.description !== undefined && { description: route.description }) }),
     ApiHeader({ name: 'Idempotency-Key', required: false, description: 'The same key again repeats the answer, not the deed; made and returned when absent.' }),
     ...(route.ifMatch ? [ApiHeader({ name: 'If-Match', required: false, description: 'Only if the ETag is still this one.' })] : []),

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { InstancePhase } from '../../domain/phases';
 import type { InstanceEntries } from '../../stores/etcd/objects';
+import { resourceVersion } from '../../stores/etcd/objects';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import type { Admitted } from '../http/admission';
@@ -29,7 +30,7 @@ export class Instances {
     const { cached, cache, fresh } = this.dependencies;
     // What was created through another replica a moment ago is not absent.
     const found = cached.instance(id) ?? (await fresh.instance(id));
-    if (query.waitFor === undefined) return readAnswer(this.show(found, Math.max(revision, found.spec.revision)), found.spec);
+    if (query.waitFor === undefined) return readAnswer(this.show(found, Math.max(revision, versionOf(found))), found.spec);
     const present = await this.wait(found, { phase: query.waitFor, revision: found.spec.revision, timeoutMs: query.timeout }, context);
     return readAnswer(this.show(present, cache.revision), present.spec);
   }
@@ -77,6 +78,10 @@ export class Instances {
     const workerId = entries.allocation?.value.workerId;
     return viewOfInstance(entries, workerId === undefined ? undefined : this.dependencies.cached.worker(workerId), revision);
   }
+}
+
+function versionOf({ spec, status, allocation, observed }: InstanceEntries): number {
+  return resourceVersion(spec, status, allocation, observed);
 }
 
 function matches({ spec, status, allocation }: InstanceEntries, query: ListInstancesQuery): boolean {

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { emptyCapacity } from '../../domain/capacity';
+import { placementReasonsMax } from '../../domain/limits';
 import type { FleetWorker, PlacementRequest } from '../../domain/placement';
 import { couldEverHold, place } from '../../domain/placement';
 import { emptyPorts } from '../../domain/ports';
@@ -19,14 +20,16 @@ export class Placeability {
 
   refuseImpossible(request: PlacementRequest): void {
     const { cached } = this.dependencies;
-    const templates = cached.templates().map(({ spec }) => this.bestOf(spec));
     // A worker may be given any labels when it is made, so a template is judged by its size alone.
     const ofAnyLabels = { ...request, constraints: { labels: {} } };
-    if (templates.some((template) => couldEverHold(ofAnyLabels, template))) return;
-    const workers = cached.workers().filter(({ spec, status }) => spec.value.intent === 'running' && status.value.phase !== 'FAILED');
-    const kinds = [...templates, ...workers.map(({ spec }) => this.bestOf(spec))];
-    if (kinds.length === 0 || kinds.some((kind) => couldEverHold(request, kind))) return;
-    throw unplaceable(request, kinds);
+    const templates = cached.templates().map(({ spec }) => ({ kind: this.bestOf(spec), request: ofAnyLabels }));
+    if (templates.some(couldHold)) return;
+    const workers = cached
+      .workers()
+      .filter(({ spec, status }) => spec.value.intent === 'running' && status.value.phase !== 'FAILED')
+      .map(({ spec }) => ({ kind: this.bestOf(spec), request }));
+    const candidates = [...templates, ...workers];
+    if (candidates.length > 0 && !workers.some(couldHold)) throw unplaceable(candidates);
   }
 
   /** A worker, or one made from a template, as it would be if it were up and empty. */
@@ -51,11 +54,22 @@ export class Placeability {
   }
 }
 
-function unplaceable(request: PlacementRequest, kinds: readonly FleetWorker[]): ApiProblem {
-  const placement = place(request, kinds);
-  const reasons = 'refused' in placement ? placement.refused : [];
+/** A worker or template, and what is asked of it. */
+interface Candidate {
+  readonly kind: FleetWorker;
+  readonly request: PlacementRequest;
+}
+
+function couldHold({ kind, request }: Candidate): boolean {
+  return couldEverHold(request, kind);
+}
+
+function unplaceable(candidates: readonly Candidate[]): ApiProblem {
+  const reasons = candidates.slice(0, placementReasonsMax).flatMap(({ kind, request }) => {
+    const placement = place(request, [kind]);
+    return 'refused' in placement ? placement.refused : [];
+  });
   const told = reasons.map(({ workerId, code, message }) => ({ candidate: workerId, code, message }));
-  const [first] = told;
-  const detail = first ? `no known worker or template could ever hold it: ${first.candidate} ${first.message}` : 'no known worker or template could ever hold it';
+  const detail = `no known worker or template could ever hold it: ${told[0]?.candidate} ${told[0]?.message}`;
   return new ApiProblem('unplaceable', detail, { members: { reasons: told } });
 }

@@ -10,6 +10,7 @@ import type { WorkerEntries } from '../../stores/etcd/objects';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import { ApiProblem } from '../http/problem';
+import { unavailable } from '../http/problem-of';
 
 /** The lease says by its id whose heartbeats may keep it: an older agent of the same worker must register again. */
 type LeaseValue = WorkerLease & { readonly leaseId: string };
@@ -33,11 +34,20 @@ export class AgentRegistration {
 
   /** Renews the lease; throws `lease_lost` when it is gone, or another agent's. */
   async heartbeat(worker: WorkerEntries, { leaseId }: HeartbeatRequest): Promise<void> {
-    const { etcd, leases } = this.dependencies;
+    const { etcd } = this.dependencies;
     const isPresent = (entry: { readonly value: unknown } | undefined) => (entry?.value as LeaseValue | undefined)?.leaseId === leaseId;
     const held = isPresent(worker.lease) || isPresent(await etcd.get(keys.workerLease(worker.id)));
-    if (held && (await leases.renew(leaseId, leaseRenewTimeoutMs))) return;
+    if (held && (await this.renew(leaseId))) return;
     throw new ApiProblem('lease_lost', 'the lease has run out, or was given to another agent of this worker');
+  }
+
+  /** Errors of etcd's streams do not say that they are etcd's. */
+  private async renew(leaseId: string): Promise<boolean> {
+    try {
+      return await this.dependencies.leases.renew(leaseId, leaseRenewTimeoutMs);
+    } catch (cause) {
+      throw unavailable('etcd', cause);
+    }
   }
 
   /** Records what others hold on the host; an agent that has not registered has no host to speak of yet. */

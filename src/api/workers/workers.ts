@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { WorkerPhase } from '../../domain/phases';
 import type { WorkerEntries } from '../../stores/etcd/objects';
+import { resourceVersion } from '../../stores/etcd/objects';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import type { Admitted } from '../http/admission';
@@ -69,7 +70,7 @@ export class Workers {
     const revision = await this.reads.upTo(query);
     const { cached, fresh } = this.dependencies;
     const found = cached.worker(id) ?? (await fresh.worker(id));
-    return { found, revision: Math.max(revision, found.spec.revision) };
+    return { found, revision: Math.max(revision, resourceVersion(found.spec, found.status, found.capacity, found.ports)) };
   }
 
   private wait(

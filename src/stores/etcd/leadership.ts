@@ -59,41 +59,48 @@ export class Leadership {
   }
 
   private async tryTerm(): Promise<void> {
+    // The lease runs from when etcd heard of it, which may be long before its answer is here.
+    const askedAtMs = performance.now();
     const leaseId = await this.leases.grant(leaderLeaseTtlMs);
     try {
-      const grantedAt = Date.now();
       const value: LeaderValue = { schemaVersion: 1, holder: this.holder, since: new Date().toISOString() };
       const revision = await this.leases.put(keys.leader(this.role), value, leaseId, true);
-      if (revision !== undefined) await this.serve(leaseId, revision, grantedAt);
+      if (revision !== undefined && safeMs(askedAtMs) > 0) await this.serve(leaseId, revision, askedAtMs);
     } finally {
       await this.leases.revoke(leaseId).catch(() => undefined); // It runs out by itself.
     }
   }
 
-  private async serve(leaseId: string, revision: number, grantedAt: number): Promise<void> {
-    const term = new AbortController();
+  private async serve(leaseId: string, revision: number, grantedAtMs: number): Promise<void> {
+    const lost = new AbortController();
     const serving = this.lead({
       fencingToken: revision,
       fence: { key: keys.leader(this.role), revision },
-      signal: term.signal,
+      signal: AbortSignal.any([this.stopping.signal, lost.signal]),
     }).catch((cause: unknown) => this.onProblem(`the ${this.role} leader failed`, cause));
-    await this.renewUntilLost(leaseId, grantedAt, serving);
-    term.abort();
+    await this.renewUntilLost(leaseId, grantedAtMs, serving);
+    lost.abort();
     await serving;
   }
 
-  private async renewUntilLost(leaseId: string, grantedAt: number, serving: Promise<void>): Promise<void> {
-    let renewedAt = grantedAt;
+  private async renewUntilLost(leaseId: string, grantedAtMs: number, serving: Promise<void>): Promise<void> {
+    let renewedAtMs = grantedAtMs;
     let ended = false;
     void serving.then(() => (ended = true));
-    while (!ended && !this.stopping.signal.aborted) {
-      await pause(leaderRenewIntervalMs, this.stopping.signal);
-      const asked = Date.now();
-      const alive = await this.leases.renew(leaseId, leaderRenewIntervalMs).catch(() => undefined);
-      if (alive === true) renewedAt = asked;
-      if (alive === false || Date.now() - renewedAt > leaderLeaseTtlMs - leaderRenewIntervalMs) return;
+    for (;;) {
+      await pause(Math.min(leaderRenewIntervalMs, safeMs(renewedAtMs)), this.stopping.signal);
+      if (ended || this.stopping.signal.aborted || safeMs(renewedAtMs) <= 0) return;
+      const askedAtMs = performance.now();
+      const alive = await this.leases.renew(leaseId, safeMs(renewedAtMs)).catch(() => undefined);
+      if (alive === false) return;
+      if (alive === true) renewedAtMs = askedAtMs;
     }
   }
+}
+
+/** How long a leader may still act on a renewal: the last part of the lease is for pauses that nobody plans. */
+function safeMs(renewedAtMs: number): number {
+  return Math.max(0, renewedAtMs + leaderLeaseTtlMs - leaderRenewIntervalMs - performance.now());
 }
 
 async function pause(durationMs: number, signal: AbortSignal): Promise<void> {

@@ -17,6 +17,9 @@ export interface Applied {
   readonly relisted: boolean;
 }
 
+/** How often somebody who waits for a revision asks for a proof of it. */
+const progressAskIntervalMs = 250;
+
 /**
  * The live state of everything, in memory, following etcd.
  *
@@ -30,7 +33,10 @@ export class WatchCache {
   private readonly changed = new EventEmitter().setMaxListeners(0);
   private readonly feed: WatchFeed;
 
-  constructor(client: EtcdClient, onProblem: (problem: string, cause?: unknown) => void) {
+  constructor(
+    client: EtcdClient,
+    private readonly onProblem: (problem: string, cause?: unknown) => void,
+  ) {
     this.feed = new WatchFeed(client, {
       onList: (revision, entries) => this.replace(revision, entries),
       onChanges: (revision, changes) => this.apply(revision, changes),
@@ -108,6 +114,8 @@ export class WatchCache {
     const probe = () => (this.appliedRevision >= revision ? true : undefined);
     if (probe()) return true;
     this.feed.askProgress();
+    // etcd answers only a watch that has caught up, and forgets the question of one that has not.
+    const asking = setInterval(() => this.feed.askProgress(), progressAskIntervalMs);
     const reached = await this.waitOn(
       (listener) => {
         this.changed.on('revision', listener);
@@ -116,6 +124,7 @@ export class WatchCache {
       probe,
       timeoutMs,
     );
+    clearInterval(asking);
     return reached === true;
   }
 
@@ -127,20 +136,24 @@ export class WatchCache {
   ): Promise<T | undefined> {
     const already = probe();
     if (already !== undefined || signal?.aborted) return Promise.resolve(already);
-    return new Promise((resolve) => {
-      const finish = (answer: T | undefined) => {
+    return new Promise((resolve, reject) => {
+      const finish = (settle: () => void) => {
         clearTimeout(timer);
         unsubscribe();
-        signal?.removeEventListener('abort', onAbort);
-        resolve(answer);
+        signal?.removeEventListener('abort', giveUp);
+        settle();
       };
-      const onAbort = () => finish(undefined);
+      const giveUp = () => finish(() => resolve(undefined));
       const unsubscribe = subscribe(() => {
-        const answer = probe();
-        if (answer !== undefined) finish(answer);
+        try {
+          const answer = probe();
+          if (answer !== undefined) finish(() => resolve(answer));
+        } catch (cause) {
+          finish(() => reject(cause as Error));
+        }
       });
-      const timer = setTimeout(() => finish(undefined), timeoutMs);
-      signal?.addEventListener('abort', onAbort);
+      const timer = setTimeout(giveUp, timeoutMs);
+      signal?.addEventListener('abort', giveUp);
     });
   }
 
@@ -168,14 +181,25 @@ export class WatchCache {
   private progress(revision: number): void {
     if (revision <= this.appliedRevision) return;
     this.appliedRevision = revision;
-    this.changed.emit('revision');
+    this.emit('revision');
   }
 
   private tell(applied: Applied, touched: ReadonlySet<string>): void {
     // Those who keep views of their own first, so that nobody who waits acts on one that is older than the cache.
-    this.changed.emit('applied', applied);
-    this.changed.emit('revision');
-    for (const name of touched) this.changed.emit(`object:${name}`);
+    this.emit('applied', applied);
+    this.emit('revision');
+    for (const name of touched) this.emit(`object:${name}`);
+  }
+
+  /** Each listener is on its own: one that throws must not keep a change from the others. */
+  private emit(name: string, applied?: Applied): void {
+    for (const listener of this.changed.listeners(name)) {
+      try {
+        (listener as (applied?: Applied) => void)(applied);
+      } catch (cause) {
+        this.onProblem(`a listener of the watch cache failed (${name})`, cause);
+      }
+    }
   }
 
   private set(entry: KeyedEntry): void {

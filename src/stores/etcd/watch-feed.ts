@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { IWatchRequest, IWatchResponse } from 'etcd3';
+import type { IKeyValue, IWatchRequest, IWatchResponse } from 'etcd3';
 import type { EtcdClient, KeyedEntry } from './client';
 import { rangeEnd } from './client';
 import type { KeyChange } from './watch-cache';
@@ -84,7 +84,7 @@ export class WatchFeed {
     for (;;) {
       const page = await this.client.raw.kv.range({ key: from, range_end: rangeEnd(prefix), limit: listPageSize, ...(revision !== undefined && { revision }) });
       revision ??= page.header.revision;
-      entries.push(...page.kvs.map((kv) => this.client.entry(kv)));
+      entries.push(...page.kvs.flatMap((kv) => this.entryOf(kv) ?? []));
       if (!page.more) break;
       from = Buffer.concat([page.kvs[page.kvs.length - 1]!.key, Buffer.from([0])]);
     }
@@ -106,13 +106,17 @@ export class WatchFeed {
         if (silentMs > silenceMsMax) end(false, new Error(`the stream is silent for ${silentMs} ms`));
         else stream.write({ progress_request: {} });
       }, progressIntervalMs);
+      let ended = false;
       const end = (compacted: boolean, cause: unknown) => {
+        ended = true;
         clearInterval(timer);
         this.stream = undefined;
         stream.cancel();
         resolve({ compacted, cause });
       };
       stream.on('data', (response: IWatchResponse) => {
+        // What is still buffered may lie behind a gap; the next stream brings it again.
+        if (ended) return;
         if (response.canceled) {
           const compacted = Number(response.compact_revision) > 0;
           end(compacted, new Error(response.cancel_reason || 'etcd cancelled the watch'));
@@ -141,7 +145,7 @@ export class WatchFeed {
         this.listener.onProgress(this.deliveredRevision);
         return;
       }
-      for (const { revision, changes } of byRevision(this.client, response)) {
+      for (const { revision, changes } of this.byRevision(response)) {
         if (revision <= this.deliveredRevision) continue;
         this.listener.onChanges(revision, changes);
         this.deliveredRevision = revision;
@@ -150,18 +154,28 @@ export class WatchFeed {
       end(false, cause);
     }
   }
-}
 
-/** The events of a response grouped by transaction, in order. */
-function byRevision(client: EtcdClient, response: IWatchResponse): Array<{ revision: number; changes: KeyChange[] }> {
-  const groups: Array<{ revision: number; changes: KeyChange[] }> = [];
-  for (const event of response.events) {
-    const revision = Number(event.kv.mod_revision);
-    const deleted = event.type.toUpperCase() === 'DELETE'; // Typed as `Delete`, on the wire `DELETE`.
-    const change: KeyChange = { key: client.relative(event.kv.key), entry: deleted ? undefined : client.entry(event.kv) };
-    const last = groups[groups.length - 1];
-    if (last?.revision === revision) last.changes.push(change);
-    else groups.push({ revision, changes: [change] });
+  /** The events of a response grouped by transaction, in order. */
+  private byRevision(response: IWatchResponse): Array<{ revision: number; changes: KeyChange[] }> {
+    const groups: Array<{ revision: number; changes: KeyChange[] }> = [];
+    for (const event of response.events) {
+      const revision = Number(event.kv.mod_revision);
+      const deleted = event.type.toUpperCase() === 'DELETE'; // Typed as `Delete`, on the wire `DELETE`.
+      const change: KeyChange = { key: this.client.relative(event.kv.key), entry: deleted ? undefined : this.entryOf(event.kv) };
+      const last = groups[groups.length - 1];
+      if (last?.revision === revision) last.changes.push(change);
+      else groups.push({ revision, changes: [change] });
+    }
+    return groups;
   }
-  return groups;
+
+  /** A value that is not JSON, put there by another hand, counts as absent: else it would stop the feed for good. */
+  private entryOf(kv: IKeyValue): KeyedEntry | undefined {
+    try {
+      return this.client.entry(kv);
+    } catch (cause) {
+      this.listener.onProblem(`the value of ${this.client.relative(kv.key)} cannot be read, it is left out`, cause);
+      return undefined;
+    }
+  }
 }

@@ -1,0 +1,192 @@
+import { leaderLeaseTtlMs } from '../../../src/domain/limits';
+import type { EtcdClient } from '../../../src/stores/etcd/client';
+import { Committer } from '../../../src/stores/etcd/committer';
+import { keys } from '../../../src/stores/etcd/keys';
+import type { Term } from '../../../src/stores/etcd/leadership';
+import { Leadership } from '../../../src/stores/etcd/leadership';
+import { Leases } from '../../../src/stores/etcd/lease';
+import { closeClients, creating, eventually, openClient } from '../../support/etcd';
+import { testServers } from '../../support/servers';
+import { TcpProxy } from '../../support/tcp-proxy';
+
+interface Candidate {
+  readonly leadership: Leadership;
+  readonly terms: Term[];
+  readonly problems: string[];
+}
+
+let client: EtcdClient;
+let candidates: Candidate[];
+/** Terms that began while another one was still on, as its holder saw it. */
+let overlaps: string[];
+let proxy: TcpProxy | undefined;
+
+beforeEach(() => {
+  client = openClient();
+  candidates = [];
+  overlaps = [];
+});
+
+afterEach(async () => {
+  await Promise.all(candidates.map(({ leadership }) => leadership.stop()));
+  closeClients();
+  await proxy?.close();
+  proxy = undefined;
+});
+
+function aborted({ signal }: Term): Promise<void> {
+  return new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve())));
+}
+
+/** Somebody who campaigns, and leads until the term is over. */
+function campaign(name: string, url?: string, lead: (term: Term) => Promise<void> = aborted): Candidate {
+  const leases = new Leases(openClient({ prefix: client.prefix, ...(url !== undefined && { url, requestTimeoutMs: 5_000 }) }));
+  const terms: Term[] = [];
+  const problems: string[] = [];
+  const leadership = new Leadership(
+    leases,
+    'scheduler',
+    name,
+    (term) => {
+      for (const other of candidates.flatMap(({ terms: all }) => all)) if (!other.signal.aborted) overlaps.push(name);
+      terms.push(term);
+      return lead(term);
+    },
+    (problem) => problems.push(problem),
+  );
+  const candidate = { leadership, terms, problems };
+  candidates.push(candidate);
+  leadership.start();
+  return candidate;
+}
+
+async function holder(): Promise<unknown> {
+  return ((await client.get(keys.leader('scheduler')))?.value as { holder?: string } | undefined)?.holder;
+}
+
+function leads({ terms }: Candidate): boolean {
+  return terms.length > 0 && !terms.at(-1)!.signal.aborted;
+}
+
+describe('an office', () => {
+  it('has one holder, known by its key, whose token is the key\'s revision', async () => {
+    const all = ['a', 'b', 'c'].map((name) => campaign(name));
+    await eventually('somebody leads', () => all.some(leads));
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    const leaders = all.filter(leads);
+    expect(leaders).toHaveLength(1);
+    const term = leaders[0]!.terms[0]!;
+    const key = await client.get(keys.leader('scheduler'));
+    expect(term).toMatchObject({ fencingToken: key?.revision, fence: { key: keys.leader('scheduler'), revision: key?.revision } });
+    expect(all.flatMap(({ terms }) => terms)).toHaveLength(1);
+  });
+
+  it('is held for as long as it is renewed', async () => {
+    const only = campaign('a');
+    await eventually('it leads', () => leads(only));
+    await new Promise((resolve) => setTimeout(resolve, leaderLeaseTtlMs + 2_000));
+    expect(only.terms).toHaveLength(1);
+    expect(leads(only)).toBe(true);
+  }, 20_000);
+
+  it('is handed over at once when its holder stops', async () => {
+    const first = campaign('a');
+    await eventually('a leads', () => leads(first));
+    const second = campaign('b');
+    const beganAt = Date.now();
+    await first.leadership.stop();
+    expect(first.terms[0]!.signal.aborted).toBe(true);
+    await eventually('b leads', () => leads(second), 3_000);
+    expect(Date.now() - beganAt).toBeLessThan(3_000);
+    expect(second.terms[0]!.fencingToken).toBeGreaterThan(first.terms[0]!.fencingToken);
+    expect(overlaps).toEqual([]);
+  });
+
+  it('is given up when leading ends or fails, and campaigned for again', async () => {
+    let times = 0;
+    const only = campaign('a', undefined, async (term) => {
+      times += 1;
+      if (times === 1) throw new Error('leading failed');
+      if (times === 3) await aborted(term);
+    });
+    await eventually('it leads a third time', () => times === 3, 15_000);
+    expect(only.problems).toEqual(['the scheduler leader failed']);
+    expect(overlaps).toEqual([]);
+  }, 20_000);
+
+  it('waits for etcd, and says that it does', async () => {
+    proxy = await TcpProxy.to(testServers().etcd);
+    proxy.cut();
+    const only = campaign('a', proxy.url);
+    await eventually('it says so', () => only.problems.length > 0);
+    proxy.pass();
+    await eventually('it leads', () => leads(only));
+    expect(only.problems[0]).toBe('campaign for scheduler leader failed');
+  }, 20_000);
+});
+
+describe('a leader that was superseded', () => {
+  it('can commit no more, whatever it believes', async () => {
+    const first = campaign('a');
+    await eventually('a leads', () => leads(first));
+    const committer = new Committer(client, () => 1);
+    const { fence } = first.terms[0]!;
+    expect(await committer.commit(creating('before', { compares: [fence] }))).toMatchObject({ kind: 'done' });
+
+    const second = campaign('b');
+    await client.raw.kv.deleteRange({ key: client.key(keys.leader('scheduler')) });
+    expect(await committer.commit(creating('between', { compares: [fence] }))).toEqual({ kind: 'changed', keys: [fence.key] });
+    await eventually('b leads', () => leads(second));
+    expect(await committer.commit(creating('after', { compares: [fence] }))).toEqual({ kind: 'changed', keys: [fence.key] });
+    expect(await committer.commit(creating('after', { compares: [second.terms[0]!.fence] }))).toMatchObject({ kind: 'done' });
+  });
+
+  it('hears at its next renewal that its lease is gone', async () => {
+    const first = campaign('a');
+    await eventually('a leads', () => leads(first));
+    const { leases } = await client.raw.leaseClient.leaseLeases();
+    const { kvs } = await client.raw.kv.range({ key: client.key(keys.leader('scheduler')) });
+    expect(leases.map(({ ID }) => ID)).toContain(kvs[0]!.lease);
+    await client.raw.leaseClient.leaseRevoke({ ID: kvs[0]!.lease });
+    await eventually('its term is over', () => first.terms[0]!.signal.aborted, 3_000);
+    await eventually('it leads again', () => first.terms.length === 2);
+    expect(await holder()).toBe('a');
+  }, 20_000);
+
+  it.each(['hold', 'cut', 'swallowAnswers'] as const)('whose network does %s steps down before another one takes over', async (fault) => {
+    proxy = await TcpProxy.to(testServers().etcd);
+    const first = campaign('far', proxy.url);
+    await eventually('far leads', () => leads(first));
+    const second = campaign('near');
+    proxy[fault]();
+    await eventually('near leads', () => leads(second), leaderLeaseTtlMs + 6_000);
+    expect(overlaps).toEqual([]);
+    expect(first.terms).toHaveLength(1);
+    proxy.pass();
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    expect(leads(second)).toBe(true);
+    expect(overlaps).toEqual([]);
+  }, 30_000);
+
+  it('never takes an office whose lease has grown old on its way', async () => {
+    proxy = await TcpProxy.to(testServers().etcd);
+    proxy.delay(1_200);
+    campaign('slow', proxy.url);
+    await eventually('the office is taken', async () => (await holder()) === 'slow', 15_000);
+    campaign('near');
+    await new Promise((resolve) => setTimeout(resolve, 12_000));
+    expect(overlaps).toEqual([]);
+  }, 40_000);
+
+  it('stops in time when etcd is out of reach', async () => {
+    proxy = await TcpProxy.to(testServers().etcd);
+    const only = campaign('a', proxy.url);
+    await eventually('it leads', () => leads(only));
+    proxy.hold();
+    const beganAt = Date.now();
+    const stopping = only.leadership.stop();
+    await eventually('its term is over', () => only.terms[0]!.signal.aborted, 200);
+    await stopping;
+    expect(Date.now() - beganAt).toBeLessThan(8_000);
+  }, 20_000);
+});

@@ -15,7 +15,7 @@ const root = resolve(__dirname, '..');
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 const readme = read('README.md');
 const documents = ['.', 'docs', 'examples', 'tools'].flatMap((folder) =>
-  readdirSync(join(root, folder))
+  (existsSync(join(root, folder)) ? readdirSync(join(root, folder)) : [])
     .filter((file) => file.endsWith('.md'))
     .map((file) => join(folder, file)),
 );

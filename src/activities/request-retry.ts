@@ -31,7 +31,8 @@ export class RequestRetry {
       if (repeated) return accepted;
       if (act.kind === 'refused') return { refused: true, code: act.refusal.code, message: act.refusal.message };
       if (act.kind === 'unchanged' || decision === undefined) return accepted;
-      const outcome = await this.dependencies.committer.commit(decision);
+      // Two updates that decide at one revision are still two: each has a commit of its own.
+      const outcome = await this.dependencies.committer.commit({ ...decision, id: `${decision.id}.${context.mintedId}` });
       if (outcome.kind === 'done') return accepted;
     }
     return { refused: true, code: 'conflict', message: 'the object kept changing; ask again' };

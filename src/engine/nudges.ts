@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
-import type { TypedSearchAttributes } from '@temporalio/common';
 import type { LifecycleKind, ObjectReference } from '../domain/answer';
 import { nudgeQueueMax, nudgesInFlightMax } from '../domain/limits';
+import type { LifecycleStart } from './lifecycle-start';
 import { lifecycleTypes, nudgeSignal } from '../workflows/messages';
 
 /** A lifecycle's workflow id. */
@@ -12,8 +12,8 @@ export function lifecycleId(object: ObjectReference): string {
 export interface NudgesOptions {
   readonly client: Client;
   readonly taskQueue: string;
-  /** Search attributes of a lifecycle that is started by the nudge; undefined for an object that is not known. */
-  readonly attributesOf: (object: ObjectReference) => TypedSearchAttributes | undefined;
+  /** How a lifecycle is started that the nudge finds not running; undefined for an object that is not known. */
+  readonly startOf: (object: ObjectReference) => Promise<LifecycleStart | undefined>;
   readonly onProblem: (problem: string, cause: unknown) => void;
 }
 
@@ -60,18 +60,18 @@ export class Nudges {
   }
 
   private async send(workflowId: string, object: ObjectReference): Promise<void> {
-    const { client, taskQueue, attributesOf, onProblem } = this.options;
-    const attributes = attributesOf(object);
+    const { client, taskQueue, startOf, onProblem } = this.options;
     try {
+      const start = await startOf(object);
       await client.workflow.signalWithStart(lifecycleTypes[object.kind], {
         workflowId,
         taskQueue,
-        args: [object.id],
+        args: start?.firstStep === undefined ? [object.id] : [object.id, start.firstStep],
         signal: nudgeSignal,
         signalArgs: [],
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
         workflowIdConflictPolicy: 'USE_EXISTING',
-        ...(attributes && { typedSearchAttributes: attributes }),
+        ...(start && { typedSearchAttributes: start.attributes }),
       });
     } catch (cause) {
       onProblem(`nudging ${workflowId} failed, it is left to the repairer`, cause);

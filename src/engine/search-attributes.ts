@@ -1,10 +1,5 @@
 import type { Connection } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
-import type { SearchAttributePair } from '@temporalio/common';
-import { TypedSearchAttributes } from '@temporalio/common';
-import type { ObjectReference } from '../domain/answer';
-import { isStuck } from '../domain/stuck';
-import type { CachedObjects } from '../stores/etcd/objects';
 import { searchAttributes } from '../workflows/messages';
 
 const types = {
@@ -39,23 +34,4 @@ export async function registerSearchAttributes(connection: Connection, namespace
   } catch (cause) {
     throw new SearchAttributesError(missing, namespace, cause);
   }
-}
-
-/** The search attributes with which an object's lifecycle is started. */
-export function attributesFrom(cached: CachedObjects): (object: ObjectReference) => TypedSearchAttributes | undefined {
-  return ({ kind, id }) => {
-    const entries = kind === 'Instance' ? cached.instance(id) : cached.worker(id);
-    if (!entries) return undefined;
-    const status = entries.status.value;
-    const pairs: SearchAttributePair[] = [
-      { key: searchAttributes.org, value: entries.spec.value.org },
-      { key: searchAttributes.phase, value: status.phase },
-      { key: searchAttributes.stuck, value: isStuck(status) },
-    ];
-    const definition = kind === 'Instance' ? cached.instance(id)?.spec.value.definition : undefined;
-    if (definition) pairs.push({ key: searchAttributes.definition, value: `${definition.name}@${definition.version}` });
-    const workerId = kind === 'Instance' ? cached.instance(id)?.allocation?.value.workerId : id;
-    if (workerId) pairs.push({ key: searchAttributes.worker, value: workerId });
-    return new TypedSearchAttributes(pairs);
-  };
 }

@@ -5,7 +5,7 @@ import { createApi } from '../api/app';
 import { assertLoopback } from '../api/loopback';
 import { openEngine } from '../engine/connection';
 import { Nudges } from '../engine/nudges';
-import { attributesFrom } from '../engine/search-attributes';
+import { lifecycleStartsFrom } from '../engine/lifecycle-start';
 import { openDocuments } from './documents';
 import type { Settings } from './environment';
 import { readSettings } from './environment';
@@ -22,7 +22,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
   const nudges = new Nudges({
     client: engine.client,
     taskQueue: settings.temporalTaskQueue,
-    attributesOf: attributesFrom(live.cached),
+    startOf: lifecycleStartsFrom(live.cached),
     onProblem: (problem, cause) => log.warn({ err: cause }, problem),
   });
   const app = await createApi({

@@ -12,9 +12,10 @@ import { Workloads } from '../activities/workload';
 import type { Provider } from '../drivers/providers/provider';
 import { openEngine } from '../engine/connection';
 import type { EngineOptions } from '../engine/connection';
+import { lifecycleStartsFrom } from '../engine/lifecycle-start';
 import { Nudges } from '../engine/nudges';
 import { engineRemembers, ensureSchedules, hasLifecycle } from '../engine/schedules';
-import { attributesFrom, registerSearchAttributes } from '../engine/search-attributes';
+import { registerSearchAttributes } from '../engine/search-attributes';
 import { createEngineWorker } from '../engine/worker';
 import { leadProjection } from '../leaders/projector';
 import { leadRepair } from '../leaders/repairer';
@@ -40,7 +41,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   await registerSearchAttributes(connection, engine.namespace);
 
   const onProblem = (problem: string, cause?: unknown) => log.warn({ err: cause }, problem);
-  const nudges = new Nudges({ client: temporal, taskQueue: engine.taskQueue, attributesOf: attributesFrom(live.cached), onProblem });
+  const nudges = new Nudges({ client: temporal, taskQueue: engine.taskQueue, startOf: lifecycleStartsFrom(live.cached), onProblem });
   const nudge = nudges.nudge.bind(nudges);
   const fleet = new Fleet(live.cached);
   const placement = new Placement({ ...live, fleet, clock: systemClock });

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Client as Temporal, WorkflowHandle } from '@temporalio/client';
+import type { Client as TemporalClient, WorkflowHandle } from '@temporalio/client';
+import { temporal } from '@temporalio/proto';
 import { nudgesPerRunMax } from '../../src/domain/limits';
 import type { Stack } from '../../src/processes/stack';
 import { nudgeSignal, retryUpdate } from '../../src/workflows/messages';
@@ -10,7 +11,7 @@ import { noopComponent } from '../support/client';
 /** What a life is lived with. */
 export interface Recorder {
   readonly api: Client;
-  readonly temporal: Temporal;
+  readonly temporal: TemporalClient;
   readonly stack: Stack;
   /** Stores the history of a run, the last one unless it is named. */
   store(name: string, workflowId: string, runId?: string): Promise<void>;
@@ -26,6 +27,7 @@ export async function liveAll(recorder: Recorder): Promise<void> {
   await failedAndRetried(recorder);
   await retriedByUpdate(recorder);
   await terminatedHalfWay(recorder);
+  await terminatedWhilePaused(recorder);
   await deadline(recorder);
   await continuedAsNew(recorder);
   await audited(recorder);
@@ -62,16 +64,21 @@ async function retriedByUpdate(recorder: Recorder): Promise<void> {
   await terminate(recorder, id, 'retried-by-update');
 }
 
-/** Its start takes so long that it has become a visible activity when terminate comes; another nudge came before. */
+/** Its start is a visible activity, which hears of the terminate by itself; it was nudged for something else before. */
 async function terminatedHalfWay(recorder: Recorder): Promise<void> {
-  const { api } = recorder;
-  const definition = await api.define({ components: [processComponent(['node', '-e', `setTimeout(() => ${listen}, 60_000)`])] });
-  const { id } = await api.must<InstanceReply>('POST', '/instances', { definition });
-  const handle = lifecycleOf(recorder, id);
-  await api.until('the visible activity', async () => ((await handle.describe()).raw.pendingActivities ?? []).length > 0);
+  const { id, handle } = await createSlow(recorder);
   await handle.signal(nudgeSignal);
-  await api.until('the nudge to be heard', async () => (await eventTypes(handle)).at(-1) === 'markerRecorded');
+  await recorder.api.until('the nudge to be heard', async () => (await eventTypes(handle)).at(-1) === 'markerRecorded');
   await terminate(recorder, id, 'terminated-half-way');
+}
+
+/** An operator has paused the visible activity, so that the lifecycle leaves it when terminate comes. */
+async function terminatedWhilePaused(recorder: Recorder): Promise<void> {
+  const { api, temporal } = recorder;
+  const { id, handle } = await createSlow(recorder);
+  await temporal.workflowService.pauseActivity({ namespace: 'default', execution: { workflowId: handle.workflowId }, type: 'start', identity: 'operator' });
+  await api.until('the activity to stand still', async () => (await pendingActivities(handle)).some(({ state }) => state === paused), 60_000);
+  await terminate(recorder, id, 'terminated-while-paused');
 }
 
 async function deadline(recorder: Recorder): Promise<void> {
@@ -106,6 +113,8 @@ async function audited(recorder: Recorder): Promise<void> {
 
 const taskQueueOfStack = 'berth';
 
+const paused = temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_PAUSED;
+
 const listen = "require('node:net').createServer((s) => s.end()).listen(Number(process.env.PORT), process.env.ADDRESS)";
 
 function processComponent(command: string[]): Record<string, unknown> {
@@ -136,6 +145,21 @@ async function createFailing({ api, stack }: Recorder): Promise<{ readonly id: s
 
 function lifecycleOf({ temporal }: Recorder, id: string): WorkflowHandle {
   return temporal.workflow.getHandle(`instance/${id}`);
+}
+
+/** An instance whose start takes so long that it has become a visible activity. */
+async function createSlow(recorder: Recorder): Promise<{ readonly id: string; readonly handle: WorkflowHandle }> {
+  const { api } = recorder;
+  const definition = await api.define({ components: [processComponent(['node', '-e', `setTimeout(() => ${listen}, 120_000)`])] });
+  const { id } = await api.must<InstanceReply>('POST', '/instances', { definition });
+  await arrive(recorder, id, 'INSTANTIATING');
+  const handle = lifecycleOf(recorder, id);
+  await api.until('the visible activity', async () => (await pendingActivities(handle)).length > 0);
+  return { id, handle };
+}
+
+async function pendingActivities(handle: WorkflowHandle): Promise<temporal.api.workflow.v1.IPendingActivityInfo[]> {
+  return (await handle.describe()).raw.pendingActivities ?? [];
 }
 
 async function eventTypes(handle: WorkflowHandle): Promise<string[]> {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import type { History } from '@temporalio/common/lib/proto-utils';
 import { temporal } from '@temporalio/proto';
 
@@ -26,7 +27,26 @@ function portable(value: Json): Json {
   // The queue of one process is named after it.
   if (value['kind'] === 'TASK_QUEUE_KIND_STICKY') return { ...value, name: 'sticky' };
   const entries = Object.entries(value);
-  return Object.fromEntries(entries.map(([key, inner]) => [key, typeof inner === 'string' ? (ofTheMachine[key] ?? inner) : portable(inner)]));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, typeof inner === 'string' ? portableText(key, inner) : portable(inner)]));
+}
+
+function portableText(key: string, text: string): string {
+  return ofTheMachine[key] ?? (isPayload(key) ? encoded(decoded(text).replace(ownName, 'a-host')) : text);
+}
+
+/** The name of this host as a word of its own. */
+const ownName = new RegExp(`(?<![\\w-])${hostname().replace(/[^\w-]/g, '\\$&')}(?![\\w-])`, 'g');
+
+function isPayload(key: string): boolean {
+  return key === 'data';
+}
+
+function decoded(base64: string): string {
+  return Buffer.from(base64, 'base64').toString();
+}
+
+function encoded(text: string): string {
+  return Buffer.from(text).toString('base64');
 }
 
 /** Everything that a history says, its payloads decoded: what to look at for things that must not be in a file. */
@@ -35,6 +55,6 @@ export function spokenBy(json: unknown): string[] {
   if (Array.isArray(json)) return json.flatMap(spokenBy);
   if (json === null || typeof json !== 'object') return [];
   return Object.entries(json).flatMap(([key, value]) =>
-    key === 'data' && typeof value === 'string' ? [Buffer.from(value, 'base64').toString()] : spokenBy(value),
+    typeof value === 'string' && isPayload(key) ? [decoded(value)] : spokenBy(value),
   );
 }

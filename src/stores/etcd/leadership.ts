@@ -35,6 +35,7 @@ export class Leadership {
     private readonly holder: string,
     private readonly lead: (term: Term) => Promise<void>,
     private readonly onProblem: (problem: string, cause: unknown) => void,
+    private readonly timing = { leaseTtlMs: leaderLeaseTtlMs, renewIntervalMs: leaderRenewIntervalMs },
   ) {}
 
   start(): void {
@@ -54,18 +55,18 @@ export class Leadership {
       } catch (cause) {
         if (!this.stopping.signal.aborted) this.onProblem(`campaign for ${this.role} leader failed`, cause);
       }
-      await pause(leaderRenewIntervalMs, this.stopping.signal);
+      await pause(this.timing.renewIntervalMs, this.stopping.signal);
     }
   }
 
   private async tryTerm(): Promise<void> {
     // The lease runs from when etcd heard of it, which may be long before its answer is here.
     const askedAtMs = performance.now();
-    const leaseId = await this.leases.grant(leaderLeaseTtlMs);
+    const leaseId = await this.leases.grant(this.timing.leaseTtlMs);
     try {
       const value: LeaderValue = { schemaVersion: 1, holder: this.holder, since: new Date().toISOString() };
       const revision = await this.leases.put(keys.leader(this.role), value, leaseId, true);
-      if (revision !== undefined && safeMs(askedAtMs) > 0) await this.serve(leaseId, revision, askedAtMs);
+      if (revision !== undefined && this.safeMs(askedAtMs) > 0) await this.serve(leaseId, revision, askedAtMs);
     } finally {
       await this.leases.revoke(leaseId).catch(() => undefined); // It runs out by itself.
     }
@@ -88,19 +89,20 @@ export class Leadership {
     let ended = false;
     void serving.then(() => (ended = true));
     for (;;) {
-      await pause(Math.min(leaderRenewIntervalMs, safeMs(renewedAtMs)), this.stopping.signal);
-      if (ended || this.stopping.signal.aborted || safeMs(renewedAtMs) <= 0) return;
+      await pause(Math.min(this.timing.renewIntervalMs, this.safeMs(renewedAtMs)), this.stopping.signal);
+      if (ended || this.stopping.signal.aborted || this.safeMs(renewedAtMs) <= 0) return;
       const askedAtMs = performance.now();
-      const alive = await this.leases.renew(leaseId, safeMs(renewedAtMs)).catch(() => undefined);
+      const alive = await this.leases.renew(leaseId, this.safeMs(renewedAtMs)).catch(() => undefined);
       if (alive === false) return;
       if (alive === true) renewedAtMs = askedAtMs;
     }
   }
-}
 
-/** How long a leader may still act on a renewal: the last part of the lease is for pauses that nobody plans. */
-function safeMs(renewedAtMs: number): number {
-  return Math.max(0, renewedAtMs + leaderLeaseTtlMs - leaderRenewIntervalMs - performance.now());
+  /** How long a leader may still act on a renewal: the last part of the lease is for pauses that nobody plans. */
+  private safeMs(renewedAtMs: number): number {
+    const { leaseTtlMs, renewIntervalMs } = this.timing;
+    return Math.max(0, renewedAtMs + leaseTtlMs - renewIntervalMs - performance.now());
+  }
 }
 
 async function pause(durationMs: number, signal: AbortSignal): Promise<void> {

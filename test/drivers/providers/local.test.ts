@@ -56,6 +56,8 @@ describe('the local provider', () => {
     const pid = agentPid();
     expect(await provider.create(request())).toEqual(first);
     expect(await providerAt(controlPlane.url).create(request())).toEqual(first);
+    rmSync(path.join(place(), 'spawned.json'));
+    await provider.create(request());
     expect(agentPid()).toBe(pid);
     expect(first.resources).toEqual({ agent: { kind: 'LocalAgent', name: controlPlane.workerId, uid: 'external-1' } });
     expect(statSync(path.join(place(), 'config.json')).mode & 0o777).toBe(0o600);
@@ -110,8 +112,8 @@ describe('the local provider', () => {
     const identity = JSON.parse(readFileSync(path.join(place(), 'spawned.json'), 'utf8')) as { pid: number; startTime: string };
     const outcome = creating.catch((error: unknown) => error);
     await providerAt(controlPlane.url).destroy('external-1', never);
-    await outcome;
     expect([isAlive(identity), existsSync(place())]).toEqual([false, false]);
+    await outcome;
   });
 
   test('reaps the instances of an agent that is dead', async () => {

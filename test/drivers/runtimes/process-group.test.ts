@@ -6,6 +6,7 @@ import { instanceDirectory } from '../../../src/drivers/runtimes/host-directory'
 import { endGroup, markerVariable, reapAllInstances, reapInstance } from '../../../src/drivers/runtimes/process-group';
 import { ProcessRecords } from '../../../src/drivers/runtimes/process-records';
 import { identify, isAlive, isGroupAlive, membersOf } from '../../../src/drivers/runtimes/process-table';
+import { eventually } from '../../agent/harness';
 
 const gentle = { signal: 'SIGTERM', graceMs: 5_000 } as const;
 const children: ChildProcess[] = [];
@@ -39,6 +40,17 @@ describe('endGroup', () => {
     expect(isGroupAlive(leader.pid)).toBe(false);
     expect(identify(child) === undefined || !isAlive(identify(child)!)).toBe(true);
     await endGroup(identity, gentle);
+  });
+
+  test('ends who is left of a group whose leader is gone, and who does not listen', async () => {
+    // What a shell ignores its children ignore too.
+    const leader = start(['sh', '-c', 'trap "" TERM; sleep 600 & echo $!']);
+    const identity = identify(leader.pid)!;
+    const child = identify(Number(await output(leader)))!;
+    await eventually(() => !isAlive(identity), 'the leader is gone');
+    expect(isGroupAlive(leader.pid)).toBe(true);
+    await endGroup(identity, { signal: 'SIGTERM', graceMs: 100 });
+    expect(isAlive(child)).toBe(false);
   });
 
   test('does not touch a process that was given the pid since', async () => {

@@ -34,7 +34,10 @@ export class ScriptedEngine {
     this.nudges = new Nudges({
       client: connections.client,
       taskQueue,
-      attributesOf: ({ id }) => this.lives.get(id)?.attributes,
+      startOf: async ({ id }) => {
+        const attributes = this.lives.get(id)?.attributes;
+        return attributes && { attributes };
+      },
       onProblem: (_problem, cause) => this.problems.push(cause),
     });
   }

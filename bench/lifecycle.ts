@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { Etcd3 } from 'etcd3';
 import { createRunDirectory } from '../src/processes/embedded/run-directory';
@@ -78,17 +79,27 @@ function emptySamples(): Samples {
   return { floorAlone: [], createAlone: [], floor20: [], create20: [], floor50: [], create50: [], post: [], etcdTransaction: [], signalWithStart: [] };
 }
 
+/** How long what an answer leaves to be done (a workflow task, a whole start) may take before the next act is timed. */
+const settleMs = 150;
+
+/** An act with nothing else under way: what it leaves behind must not fall on the one that is timed next. */
+async function timedAlone(act: () => Promise<unknown>): Promise<number> {
+  const durationMs = await timed(act);
+  await sleep(settleMs);
+  return durationMs;
+}
+
 /** Ours and the floor's in turns, so that whatever else the machine does falls on both. */
 async function measureRound(bench: Bench, samples: Samples): Promise<void> {
   const alone: Array<readonly [number, number]> = [];
-  for (let n = 0; n < alonePerRound; n++) alone.push([await timed(() => bench.floor()), await timed(() => bench.create('noop'))]);
+  for (let n = 0; n < alonePerRound; n++) alone.push([await timedAlone(() => bench.floor()), await timedAlone(() => bench.create('noop'))]);
   samples.floorAlone.push(median(alone.map(([floor]) => floor)));
   samples.createAlone.push(median(alone.map(([, create]) => create)));
   await bench.terminateAll();
 
   const answers: Array<readonly [number, number, number]> = [];
   for (let n = 0; n < alonePerRound; n++) {
-    answers.push([await timed(() => bench.post()), await timed(() => bench.etcdTransaction()), await timed(() => bench.signalWithStart())]);
+    answers.push([await timedAlone(() => bench.post()), await timedAlone(() => bench.etcdTransaction()), await timedAlone(() => bench.signalWithStart())]);
   }
   samples.post.push(median(answers.map(([post]) => post)));
   samples.etcdTransaction.push(median(answers.map(([, transaction]) => transaction)));

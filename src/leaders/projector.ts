@@ -25,7 +25,7 @@ export interface ProjectorDependencies {
 const resyncIntervalMs = 5_000;
 const retryDelayMs = 1_000;
 /** Events gather for this long, so that a busy outbox is drained in few, full batches. */
-const gatherMs = 50;
+const gatherMs = 250;
 
 /**
  * Moves events from the outbox into the record: inserts them, then deletes exactly the keys it inserted.

@@ -1,20 +1,25 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Client as TemporalClient, WorkflowHandle } from '@temporalio/client';
-import { temporal } from '@temporalio/proto';
+import type { Client as Temporal, WorkflowHandle } from '@temporalio/client';
+import type { NativeConnection } from '@temporalio/worker';
 import { nudgesPerRunMax } from '../../src/domain/limits';
+import { lifecycleId } from '../../src/engine/nudges';
 import type { Stack } from '../../src/processes/stack';
 import { nudgeSignal, retryUpdate } from '../../src/workflows/messages';
 import type { Client, InstanceReply } from '../support/client';
 import { noopComponent } from '../support/client';
+import { close, run, wait } from '../workflows/support/answers';
+import { ScriptedEngine } from '../workflows/support/scripted-engine';
+import { untilLeft } from '../workflows/support/scripted-life';
 
 /** What a life is lived with. */
 export interface Recorder {
   readonly api: Client;
-  readonly temporal: TemporalClient;
+  readonly temporal: Temporal;
+  readonly nativeConnection: NativeConnection;
   readonly stack: Stack;
   /** Stores the history of a run, the last one unless it is named. */
-  store(name: string, workflowId: string, runId?: string): Promise<void>;
+  readonly store: (name: string, workflowId: string, runId?: string) => Promise<void>;
 }
 
 const shortWait = 'timeout=60s';
@@ -27,10 +32,10 @@ export async function liveAll(recorder: Recorder): Promise<void> {
   await failedAndRetried(recorder);
   await retriedByUpdate(recorder);
   await terminatedHalfWay(recorder);
-  await terminatedWhilePaused(recorder);
   await deadline(recorder);
   await continuedAsNew(recorder);
   await audited(recorder);
+  await scripted(recorder);
   await api.must('DELETE', `/workers/${workerId}?waitFor=TERMINATED&${shortWait}`);
   await ended(recorder, `worker/${workerId}`);
   await recorder.store('worker', `worker/${workerId}`);
@@ -72,15 +77,6 @@ async function terminatedHalfWay(recorder: Recorder): Promise<void> {
   await terminate(recorder, id, 'terminated-half-way');
 }
 
-/** An operator has paused the visible activity, so that the lifecycle leaves it when terminate comes. */
-async function terminatedWhilePaused(recorder: Recorder): Promise<void> {
-  const { api, temporal } = recorder;
-  const { id, handle } = await createSlow(recorder);
-  await temporal.workflowService.pauseActivity({ namespace: 'default', execution: { workflowId: handle.workflowId }, type: 'start', identity: 'operator' });
-  await api.until('the activity to stand still', async () => (await pendingActivities(handle)).some(({ state }) => state === paused), 60_000);
-  await terminate(recorder, id, 'terminated-while-paused');
-}
-
 async function deadline(recorder: Recorder): Promise<void> {
   const { api } = recorder;
   const definition = await api.define({ components: [noopComponent], maxDuration: '2s' });
@@ -111,9 +107,40 @@ async function audited(recorder: Recorder): Promise<void> {
   await recorder.store('ledger-audit', workflowId);
 }
 
-const taskQueueOfStack = 'berth';
+/** What real activities do not do when they are asked to: their part is played. */
+async function scripted(recorder: Recorder): Promise<void> {
+  const engine = await ScriptedEngine.start({ client: recorder.temporal, nativeConnection: recorder.nativeConnection });
+  try {
+    await leftVisibleStep(recorder, engine);
+    await storesDown(recorder, engine);
+  } finally {
+    await engine.close();
+  }
+}
 
-const paused = temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_PAUSED;
+/** A nudge asks for another step while a visible one is in flight. */
+async function leftVisibleStep({ store }: Recorder, engine: ScriptedEngine): Promise<void> {
+  const life = engine.life().on('look', run('start', { visible: true }), run('remove')).on('start', untilLeft).on('remove', wait());
+  await engine.nudge(life);
+  await life.told(2);
+  await engine.nudge(life);
+  await life.told(4);
+  life.on('look', close());
+  await engine.nudge(life);
+  await engine.handle(life).result();
+  await store('visible-step-left', lifecycleId(life));
+}
+
+/** The stores are down for so long that the lifecycle sleeps between two tries, which is an event of its own. */
+async function storesDown({ store }: Recorder, engine: ScriptedEngine): Promise<void> {
+  const down = () => Promise.reject(new Error('etcd is down'));
+  const life = engine.life().on('look', down, down, down, down, down, down, close());
+  await engine.nudge(life);
+  await engine.handle(life).result();
+  await store('stores-down', lifecycleId(life));
+}
+
+const taskQueueOfStack = 'berth';
 
 const listen = "require('node:net').createServer((s) => s.end()).listen(Number(process.env.PORT), process.env.ADDRESS)";
 
@@ -154,12 +181,8 @@ async function createSlow(recorder: Recorder): Promise<{ readonly id: string; re
   const { id } = await api.must<InstanceReply>('POST', '/instances', { definition });
   await arrive(recorder, id, 'INSTANTIATING');
   const handle = lifecycleOf(recorder, id);
-  await api.until('the visible activity', async () => (await pendingActivities(handle)).length > 0);
+  await api.until('the visible activity', async () => ((await handle.describe()).raw.pendingActivities ?? []).length > 0);
   return { id, handle };
-}
-
-async function pendingActivities(handle: WorkflowHandle): Promise<temporal.api.workflow.v1.IPendingActivityInfo[]> {
-  return (await handle.describe()).raw.pendingActivities ?? [];
 }
 
 async function eventTypes(handle: WorkflowHandle): Promise<string[]> {

@@ -1,9 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client as Temporal, Connection } from '@temporalio/client';
+import { NativeConnection } from '@temporalio/worker';
 import { createRunDirectory } from '../../src/processes/embedded/run-directory';
 import { startStack } from '../../src/processes/stack';
 import { Client } from '../support/client';
+import { installQuietLog } from '../workflows/support/quiet-log';
 import type { Recorder } from './lives';
 import { liveAll } from './lives';
 import { portableHistory } from './portable-history';
@@ -17,9 +19,12 @@ async function main(): Promise<void> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
   const histories = join(__dirname, 'histories');
   mkdirSync(histories, { recursive: true });
+  installQuietLog();
   const directory = await createRunDirectory('record', say);
   const stack = await startStack({ directory: directory.path, report: say, artifactsDirectory: directory.path, unsafeNoFsync: true });
-  const connection = await Connection.connect({ address: stack.servers.temporal });
+  const address = stack.servers.temporal;
+  const connection = await Connection.connect({ address });
+  const nativeConnection = await NativeConnection.connect({ address });
   try {
     const temporal = new Temporal({ connection });
     const store: Recorder['store'] = async (name, workflowId, runId) => {
@@ -28,9 +33,10 @@ async function main(): Promise<void> {
       writeFileSync(join(histories, `${name}.json`), text);
       say(`${name}: ${history.events?.length} events, ${Math.ceil(text.length / 1024)} KiB`);
     };
-    const recorder: Recorder = { api: new Client(stack.apis[0]!), temporal, stack, store };
+    const recorder: Recorder = { api: new Client(stack.apis[0]!), temporal, nativeConnection, stack, store };
     await liveAll(recorder);
   } finally {
+    await nativeConnection.close();
     await connection.close();
     await stack.stop();
     directory.remove();

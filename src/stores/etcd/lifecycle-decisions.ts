@@ -125,11 +125,17 @@ function claims(worker: WorkerEntries, allocation: Allocation): SharedChange[] {
   ];
 }
 
-function releases(allocation: Allocation): SharedChange[] {
+function releases({ workerId, resources, ports }: Allocation): SharedChange[] {
   return [
-    { key: keys.workerCapacity(allocation.workerId), apply: (current) => releaseCapacity(current as WorkerCapacity, allocation.resources) },
-    { key: keys.workerPorts(allocation.workerId), apply: (current) => releasePorts(current as WorkerPorts, Object.values(allocation.ports)) },
+    onLedger(keys.workerCapacity(workerId), (current: WorkerCapacity) => releaseCapacity(current, resources)),
+    onLedger(keys.workerPorts(workerId), (current: WorkerPorts) => releasePorts(current, Object.values(ports))),
   ];
+}
+
+/** A change of a ledger key that must be there; one that is gone is a fault of the ledger, and is named as such. */
+function onLedger<T>(key: string, apply: (current: T) => ReturnType<SharedChange['apply']>): SharedChange {
+  const missing = { refused: { code: 'LedgerMissing', message: `${key} does not exist` } };
+  return { key, apply: (current) => (current === undefined ? missing : apply(current as T)) };
 }
 
 /** A status change of a worker, with the ledger that it opens or closes. */

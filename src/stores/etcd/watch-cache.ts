@@ -149,7 +149,7 @@ export class WatchCache {
           const answer = probe();
           if (answer !== undefined) finish(() => resolve(answer));
         } catch (cause) {
-          finish(() => reject(cause as Error));
+          finish(() => reject(cause));
         }
       });
       const timer = setTimeout(giveUp, timeoutMs);

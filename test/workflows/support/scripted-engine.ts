@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { History } from '@temporalio/common/lib/proto-utils';
-import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import type { NativeConnection, WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import type { LifecycleKind } from '../../../src/domain/answer';
 import { lifecycleId, Nudges } from '../../../src/engine/nudges';
@@ -47,12 +47,6 @@ export class ScriptedEngine {
     const engine = new ScriptedEngine(connections, await bundleOfSources(), freshTaskQueue());
     await engine.startWorker();
     return engine;
-  }
-
-  /** Keeps the engine's own log to what a test did not mean to happen. Before anything of the engine is made. */
-  static quietLog(): void {
-    const logging = { filter: makeTelemetryFilterString({ core: 'ERROR', other: 'ERROR' }) };
-    Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging } });
   }
 
   async startWorker(): Promise<void> {

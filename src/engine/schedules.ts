@@ -1,8 +1,10 @@
-import type { Client } from '@temporalio/client';
+import type { Client, Connection } from '@temporalio/client';
 import { ScheduleAlreadyRunning, ScheduleNotFoundError } from '@temporalio/client';
 import type { ObjectReference } from '../domain/answer';
+import type { EngineOptions } from './connection';
 import { isNotFound } from './errors';
 import { lifecycleId } from './nudges';
+import { registerSearchAttributes } from './search-attributes';
 
 /** The one maintenance schedule. That it is there also says that the engine still has its memory. */
 export const ledgerAuditScheduleId = 'berth-ledger-audit';
@@ -24,14 +26,15 @@ export async function ensureSchedules(client: Client, taskQueue: string): Promis
   }
 }
 
-/** False when the schedule, and with it the engine's database, is gone; it is then made anew. */
-export async function engineRemembers(client: Client, taskQueue: string): Promise<boolean> {
+/** False when the schedule, and with it the engine's database, is gone; both that and the search attributes are then made anew. */
+export async function engineRemembers(client: Client, connection: Connection, options: EngineOptions): Promise<boolean> {
   try {
     await client.schedule.getHandle(ledgerAuditScheduleId).describe();
     return true;
   } catch (error) {
     if (!(error instanceof ScheduleNotFoundError)) throw error;
-    return !(await ensureSchedules(client, taskQueue));
+    await registerSearchAttributes(connection, options.namespace);
+    return !(await ensureSchedules(client, options.taskQueue));
   }
 }
 

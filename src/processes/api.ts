@@ -56,5 +56,5 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
   };
 }
 
-const log = createLog('api', process.env['BERTH_LOG_LEVEL'] ?? 'info');
+const log = createLog('api', process.env['BERTH_LOG_LEVEL']);
 runProcess('api', log, () => start(readSettings(process.env), log));

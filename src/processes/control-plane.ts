@@ -59,7 +59,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       async (term) => {
         await Promise.all([
           leadProjection({ ...live, record: options.documents.auditEvents, onProblem }, term),
-          leadRepair({ cached: live.cached, nudge, engineRemembers: () => engineRemembers(temporal, engine.taskQueue), onProblem }, term),
+          leadRepair({ cached: live.cached, nudge, engineRemembers: () => engineRemembers(temporal, connection, engine), onProblem }, term),
         ]);
       },
       onProblem,

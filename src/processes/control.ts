@@ -41,5 +41,5 @@ function providersOf(settings: Settings): ReadonlyMap<string, Provider> {
   return new Map([[local.name, local]]);
 }
 
-const log = createLog('control', process.env['BERTH_LOG_LEVEL'] ?? 'info');
+const log = createLog('control', process.env['BERTH_LOG_LEVEL']);
 runProcess('control', log, () => start(readSettings(process.env), log));

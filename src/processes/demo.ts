@@ -87,7 +87,7 @@ async function showRecord(context: DemoContext, stack: Stack, instance: Instance
 }
 
 function showAddresses(tell: Narrator, { apis, servers }: Stack, instances: readonly InstanceAnswer[]): void {
-  tell.chapter('Where to look, while `npm run dev` runs');
+  tell.chapter('Where to look (these addresses end with the demo; `npm run dev` keeps such ones)');
   tell.say(`OpenAPI page ${apis[0]}/docs`);
   tell.say('each lifecycle in the Temporal UI');
   for (const { id } of instances) tell.detail(`${servers.temporalUi}/namespaces/default/workflows/${encodeURIComponent(`instance/${id}`)}`);

@@ -33,7 +33,8 @@ async function main(): Promise<void> {
   writeFileSync(addressesFile, `${JSON.stringify(addressesOf(stack), undefined, 2)}\n`);
   introduce(stack);
 
-  await untilInterrupted(stack);
+  const died = await untilInterrupted(stack);
+  if (died !== undefined) process.exitCode = 1;
   say('stopping agents, instances, processes and servers …');
   rmSync(addressesFile, { force: true });
   await stack.stop();
@@ -52,7 +53,7 @@ function introduce(stack: Stack): void {
 Berth is running. Ctrl-C stops it; its state is kept in ${join(stateDirectory, 'dev')}.
 
   API          ${api}/api/v1      (OpenAPI page: ${api}/docs)
-  Temporal UI  ${stack.servers.temporalUi}
+  Temporal UI  ${stack.servers.temporalUi ?? 'as configured with your Temporal server'}
   Temporal     ${stack.servers.temporal}
   etcd         ${stack.servers.etcd}
   MongoDB      ${stack.servers.mongodb}
@@ -61,12 +62,13 @@ Berth is running. Ctrl-C stops it; its state is kept in ${join(stateDirectory, '
 These addresses are in ${addressesFile}. There is no authentication yet, so all of it listens on loopback only.
 Try:
 
-  curl -s ${api}/api/v1/worker-templates -H 'content-type: application/json' -d @examples/worker-template.json
+  curl -s ${api}/api/v1/worker-templates -H 'content-type: application/json' -d @examples/worker-template.json   (the first time)
+  curl -s ${api}/api/v1/worker-templates
 `);
 }
 
-/** Resolves on Ctrl-C or SIGTERM; rejects when a process ends that should not. */
-async function untilInterrupted(stack: Stack): Promise<void> {
+/** Resolves on Ctrl-C or SIGTERM, or with the name of a process that ended though it should not. */
+async function untilInterrupted(stack: Stack): Promise<string | undefined> {
   const interrupted = new Promise<void>((resolve) => {
     // Heard for as long as we run: an impatient second Ctrl-C must not cut the clean-up short.
     process.on('SIGINT', resolve);
@@ -76,6 +78,7 @@ async function untilInterrupted(stack: Stack): Promise<void> {
   const died = Promise.race(children.map((child) => child.exited.then(() => child.name)));
   const first = await Promise.race([interrupted.then(() => undefined), died]);
   if (first !== undefined) say(`${first} has ended, see ${stack.logsDirectory}`);
+  return first;
 }
 
 function say(line: string): void {

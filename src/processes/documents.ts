@@ -22,7 +22,11 @@ export interface Documents {
 export async function openDocuments(settings: Pick<Settings, 'mongodbUri' | 'mongodbDatabase'>): Promise<Documents> {
   const connection = connectMongo({ uri: settings.mongodbUri, database: settings.mongodbDatabase, appName: 'berth' });
   const auditEvents = new AuditEvents(connection);
-  await auditEvents.prepare();
+  await auditEvents.prepare().catch(async (cause: unknown) => {
+    await connection.close();
+    const { host } = new URL(settings.mongodbUri);
+    throw new Error(`MongoDB at ${host} cannot be used; is it running, and is BERTH_MONGODB_URI right?`, { cause });
+  });
   return {
     definitions: definitionBodies(connection),
     artifacts: artifactBodies(connection),

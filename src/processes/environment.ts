@@ -29,7 +29,8 @@ export interface Settings {
   readonly logLevel: string;
 }
 
-const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+/** What BERTH_LOG_LEVEL may be. */
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
 /** Reads and checks the environment variables. Throws EnvironmentError naming every variable that is not right. */
 export function readSettings(environment: NodeJS.ProcessEnv): Settings {

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LocalProvider } from '../drivers/providers/local';
@@ -124,11 +124,20 @@ function environmentOf(options: StackOptions, servers: RunningServers, apiUrl: s
   };
 }
 
+/** What a process said last before it gave up, or how it ended if it said nothing. */
+async function whyEnded(child: Child): Promise<string> {
+  const exit = describeExit(await child.exited);
+  const lines = readFileSync(child.logPath, 'utf8').slice(child.logStart).split('\n');
+  const fatal = lines.findLast((line) => line.includes('"level":60'));
+  const said = fatal === undefined ? undefined : (JSON.parse(fatal) as { err?: { message?: string } }).err?.message;
+  return said ?? `it ended with ${exit}`;
+}
+
 async function untilReady(child: Child, url: string): Promise<void> {
   const deadline = Date.now() + readyTimeoutMs;
   let detail = 'it did not answer';
   while (Date.now() < deadline) {
-    if (!child.isRunning()) throw new StackStartError(child.name, `it ended with ${describeExit(await child.exited)}`, child.logPath);
+    if (!child.isRunning()) throw new StackStartError(child.name, await whyEnded(child), child.logPath);
     try {
       await probeHttp(`${url}/ready`);
       return;

@@ -21,7 +21,10 @@ export interface LiveStores {
 /** Connects to etcd, opens its epoch, and resolves when the watch cache holds everything. */
 export async function openLiveStores(settings: Pick<Settings, 'etcdEndpoints' | 'etcdPrefix'>, log: Logger): Promise<LiveStores> {
   const client = new EtcdClient({ endpoints: settings.etcdEndpoints, prefix: settings.etcdPrefix });
-  const epoch = await openEpoch(client);
+  const epoch = await openEpoch(client).catch((cause: unknown) => {
+    client.close();
+    throw new Error(`etcd at ${settings.etcdEndpoints.join(', ')} does not answer; is it running, and is BERTH_ETCD_ENDPOINTS right?`, { cause });
+  });
   const cache = new WatchCache(client, (problem, cause) => log.warn({ err: cause }, problem));
   await cache.start();
   return {

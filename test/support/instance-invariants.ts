@@ -79,6 +79,11 @@ export const stateRules: Readonly<Record<string, (simulation: InstanceSimulation
   },
   'the host starts no attempt twice, and none below an earlier one': ({ host }) =>
     host.starts.every((attempt, index) => index === 0 || attempt > host.starts[index - 1]!),
+  'what is said to run has been started, and nothing runs of what is said to be stopped or over': ({ view, host }) => {
+    const { phase, operation, attempt } = view.status;
+    if (phase === 'RUNNING' && operation === undefined) return host.starts.includes(attempt);
+    return !(['PENDING', 'STOPPED', 'FAILED', 'TERMINATED'] as const).some((over) => over === phase) || !host.runsAnything;
+  },
   'the plan holds what is allocated, and nothing else': ({ view, plan }) =>
     [...plan.keys()].every((allocationId) => allocationId === view.allocation?.allocationId),
 };

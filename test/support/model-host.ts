@@ -34,6 +34,10 @@ export class ModelHost {
     return state === 'running' || state === 'starting';
   }
 
+  get runsAnything(): boolean {
+    return [...this.records.keys()].some((allocationId) => this.isRunning(allocationId));
+  }
+
   /** What runs ends by itself. */
   crash(how: 'failed' | 'exited'): void {
     for (const record of this.records.values()) {

@@ -20,7 +20,9 @@ export class ProblemFilter implements ExceptionFilter {
     const response = host.switchToHttp().getResponse<Response>();
     const { requestId } = contextOf(request);
     const problem = this.asMethodProblem(problemOf(error), request);
-    if (problem.status >= 500) this.log.error({ requestId, code: problem.code, err: problem.options.cause ?? problem }, problem.message);
+    // That a client's patience ended is no fault of ours.
+    const isOurs = problem.status >= 500 && problem.status !== 504;
+    if (isOurs) this.log.error({ requestId, code: problem.code, err: problem.options.cause ?? problem }, problem.message);
     if (response.headersSent) {
       response.destroy(); // Half an answer was sent: a cut connection is the only honest end.
       return;

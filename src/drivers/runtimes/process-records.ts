@@ -33,6 +33,8 @@ export class ProcessRecords {
 
   remove(instanceId: string, component: string): void {
     rmSync(this.file(instanceId, component), { force: true });
+    // The last record takes the directory with it: nothing of an instance stays on its host.
+    if (entriesOf(this.directory(instanceId)).length === 0) this.removeAll(instanceId);
   }
 
   removeAll(instanceId: string): void {

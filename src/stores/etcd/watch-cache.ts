@@ -149,7 +149,7 @@ export class WatchCache {
           const answer = probe();
           if (answer !== undefined) finish(() => resolve(answer));
         } catch (cause) {
-          finish(() => reject(cause));
+          finish(() => reject(cause instanceof Error ? cause : new Error('a probe failed', { cause })));
         }
       });
       const timer = setTimeout(giveUp, timeoutMs);

@@ -117,6 +117,21 @@ test('it closes only when nobody has nudged since it looked', async () => {
   expect(life.story).toEqual(['look', 'look', 'look']);
 });
 
+test('it closes only when it has looked since the last nudge that it heard', async () => {
+  const ended = new Gate();
+  const life = engine.life('Worker').on('look', run('destroy', visible)).on('destroy', () => ended.opened.then(() => close()));
+  await engine.nudge(life);
+  await life.told(2);
+  await engine.nudge(life);
+  await life.told(3);
+  life.on('look', wait());
+  ended.open();
+  expect(await life.told(4)).toEqual(['look', 'destroy (visible)', 'look', 'look']);
+  life.on('look', close());
+  await engine.nudge(life);
+  await engine.handle(life).result();
+});
+
 test('a nudge during the backoff looks at once, and the timer is taken back', async () => {
   const life = engine.life();
   life.on('look', () => wait({ untilMs: Date.now() + 3_600_000 }), close());

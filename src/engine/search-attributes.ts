@@ -41,12 +41,12 @@ export async function registerSearchAttributes(connection: Connection, namespace
   }
 }
 
-async function listKnown(connection: Connection, namespace: string): Promise<Readonly<Record<string, number>>> {
+async function listKnown(connection: Connection, namespace: string): Promise<Readonly<Record<string, temporal.api.enums.v1.IndexedValueType>>> {
   try {
     // Asked first, because the list of attributes does not say that a namespace is missing.
     await connection.workflowService.describeNamespace({ namespace });
     const known = await connection.operatorService.listSearchAttributes({ namespace });
-    return (known.customAttributes ?? {}) as Readonly<Record<string, number>>;
+    return known.customAttributes ?? {};
   } catch (cause) {
     if (grpcStatusOf(cause) === 'NOT_FOUND') throw new NamespaceMissingError(namespace, cause);
     throw new EngineUnavailableError(connection.options.address, cause);

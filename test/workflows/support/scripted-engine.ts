@@ -57,6 +57,8 @@ export class ScriptedEngine {
       activities: scriptedActivities(this.lives),
       // Cancellation is heard with a heartbeat, and the tests do not want to wait for a throttled one.
       maxHeartbeatThrottleInterval: '100ms',
+      // A test that fails may leave an activity that never ends.
+      shutdownForceTime: '5s',
     });
     this.worker = { worker, ended: worker.run() };
   }

@@ -66,7 +66,7 @@ export class Leadership {
     try {
       const value: LeaderValue = { schemaVersion: 1, holder: this.holder, since: new Date().toISOString() };
       const revision = await this.leases.put(keys.leader(this.role), value, leaseId, true);
-      if (revision !== undefined && this.safeMs(askedAtMs) > 0) await this.serve(leaseId, revision, askedAtMs);
+      if (revision !== undefined) await this.serve(leaseId, revision, askedAtMs);
     } finally {
       await this.leases.revoke(leaseId).catch(() => undefined); // It runs out by itself.
     }

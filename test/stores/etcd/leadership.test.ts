@@ -196,3 +196,62 @@ describe('a leader that was superseded', () => {
     expect(Date.now() - beganAt).toBeLessThan(8_000);
   }, 20_000);
 });
+
+describe('a term', () => {
+  /** Leases that answer as a test says: each is granted and put at once, and renewed for ever, but for what is said. */
+  function lead(differences: Partial<Record<'grant' | 'renew', (timeoutMs: number) => Promise<unknown>>>): Candidate {
+    const leases = { grant: () => Promise.resolve('1'), put: () => Promise.resolve(1), renew: () => Promise.resolve(true), revoke: () => Promise.resolve() };
+    const terms: Term[] = [];
+    const scripted = { ...leases, ...(differences.grant && { grant: differences.grant }), ...(differences.renew && { renew: (_id: string, timeoutMs: number) => differences.renew!(timeoutMs) }) };
+    const leadership = new Leadership(
+      scripted as unknown as Leases,
+      'scheduler',
+      'a',
+      (term) => {
+        terms.push(term);
+        return aborted(term);
+      },
+      () => undefined,
+      timing,
+    );
+    const candidate = { leadership, terms, problems: [] };
+    candidates.push(candidate);
+    leadership.start();
+    return candidate;
+  }
+  const silent = (timeoutMs: number) => sleep(timeoutMs).then(() => Promise.reject(new Error('no answer')));
+
+  it('is over before its lease can be, counted from when that was asked for', async () => {
+    const beganAt = performance.now();
+    const { terms } = lead({ grant: () => sleep(1_200).then(() => '1'), renew: silent });
+    await eventually('it leads', () => terms.length === 1);
+    await aborted(terms[0]!);
+    expect(performance.now() - beganAt).toBeLessThan(timing.leaseTtlMs);
+  });
+
+  it('goes on while renewals fail, as long as its lease is safe, and no longer', async () => {
+    const beganAt = performance.now();
+    const { terms } = lead({ renew: () => Promise.reject(new Error('refused')) });
+    await eventually('it leads', () => terms.length === 1);
+    await aborted(terms[0]!);
+    expect(performance.now() - beganAt).toBeGreaterThan(timing.leaseTtlMs - timing.renewIntervalMs - 50);
+    expect(performance.now() - beganAt).toBeLessThan(timing.leaseTtlMs);
+  });
+
+  it('is over with the first renewal that finds its lease gone', async () => {
+    const beganAt = performance.now();
+    const { terms } = lead({ renew: () => Promise.resolve(false) });
+    await eventually('it leads', () => terms.length === 1);
+    await aborted(terms[0]!);
+    expect(performance.now() - beganAt).toBeLessThan(1.5 * timing.renewIntervalMs);
+  });
+
+  it('is over at once when it is to stop, though a renewal is on its way', async () => {
+    const { terms, leadership } = lead({ renew: silent });
+    await eventually('it leads', () => terms.length === 1);
+    await sleep(timing.renewIntervalMs + 50);
+    const stopping = leadership.stop();
+    expect(terms[0]!.signal.aborted).toBe(true);
+    await stopping;
+  });
+});

@@ -57,8 +57,6 @@ export class ScriptedEngine {
       activities: scriptedActivities(this.lives),
       // Cancellation is heard with a heartbeat, and the tests do not want to wait for a throttled one.
       maxHeartbeatThrottleInterval: '100ms',
-      // A test that fails may leave an activity that never ends.
-      shutdownForceTime: '5s',
     });
     this.worker = { worker, ended: worker.run() };
   }
@@ -67,6 +65,8 @@ export class ScriptedEngine {
   async stopWorker(): Promise<void> {
     await this.forgottenTimers();
     this.worker?.worker.shutdown();
+    // No worker ends before its activities have, and a test that fails may leave one that waits for ever.
+    for (const life of this.lives.values()) life.interrupt();
     await this.worker?.ended;
     this.worker = undefined;
   }

@@ -39,6 +39,7 @@ export class ScriptedLife {
   /** When the engine last tried a local activity again. */
   retriedLocallyAtMs = 0;
   private readonly scripts = new Map<ActivityName, Scripted[]>();
+  private readonly interrupts = new Set<(reason: Error) => void>();
   private readonly waiting: Array<{ readonly wake: () => void; readonly fail: (error: Error) => void }> = [];
 
   constructor(readonly kind: LifecycleKind) {
@@ -79,11 +80,19 @@ export class ScriptedLife {
     if (scripted === undefined) throw new Error(`the test has not written what ${name} comes to`);
     if (typeof scripted !== 'function') return scripted;
     const heartbeats = isLocal ? undefined : setInterval(() => context.heartbeat(), heartbeatIntervalMs);
+    let interrupt: (reason: Error) => void = () => undefined;
+    const interrupted = new Promise<never>((_, fail) => this.interrupts.add((interrupt = fail)));
     try {
-      return await scripted(call);
+      return await Promise.race([scripted(call), interrupted]);
     } finally {
       clearInterval(heartbeats);
+      this.interrupts.delete(interrupt);
     }
+  }
+
+  /** Ends what is going on: the process in which it goes on is about to end. */
+  interrupt(): void {
+    for (const fail of this.interrupts) fail(new Error('the process ends'));
   }
 
   private tooShort(calls: number): Error {

@@ -102,7 +102,8 @@ describe('a binary in the cache', () => {
 
   test('is built anew after a builder that was killed, whose leftovers go', async () => {
     const { bin, env, search } = place();
-    fakeGo(bin, { build: 'sleep 5' });
+    // Longer than this test may take: the compiler outlives its killed builder, and must not write before we have looked.
+    fakeGo(bin, { build: 'sleep 30' });
     const killed = typescript('find-binary.fixture.ts', ['etcd'], env);
     await printed(killed, 'building etcd');
     killed.kill('SIGKILL');

@@ -186,3 +186,7 @@ it('the schema can be shown as JSON Schema, with every field of the document', (
   );
   expect(shown?.additionalProperties).toBe(false);
 });
+
+test.each(['&a\nname: *a\nversion: *a\ncomponents: *a', 'components: &a [&b [*a]]'])('an alias within what it names is refused, not followed for ever: %j', (text) => {
+  expect(() => parseDefinition(text)).toThrow(/stands within what it names/);
+});

@@ -1,5 +1,5 @@
 import type { CST, Document } from 'yaml';
-import { Composer, isScalar, Lexer, LineCounter, Parser, visit } from 'yaml';
+import { Composer, isCollection, isScalar, Lexer, LineCounter, Parser, visit } from 'yaml';
 import { documentDepthMax, documentTokensMax, problemsMax, yamlAliasExpansionsMax } from '../../domain/limits';
 import type { Problem } from '../../domain/problem';
 import { describeValue, problemAt } from '../../domain/problem';
@@ -11,7 +11,7 @@ export function readYaml(text: string): unknown {
   const document = compose(tokensOf(text, lines), text.length);
   const problems = [...document.errors, ...document.warnings]
     .map(({ pos, message }) => syntaxProblem(lines, pos[0], message))
-    .concat(repeatedKeys(document, lines));
+    .concat(repeatedKeys(document, lines), selfReferences(document, lines));
   if (problems.length > 0) throw new InvalidDocument(problems.slice(0, problemsMax));
   return expand(document);
 }
@@ -62,6 +62,18 @@ function repeatedKeys(document: Document.Parsed, lines: LineCounter): Problem[] 
         }
         seen.add(key.value);
       }
+    },
+  });
+  return problems;
+}
+
+/** A node that holds itself is no tree: walking it would never end. Only an alias below its own anchor can make one. */
+function selfReferences(document: Document.Parsed, lines: LineCounter): Problem[] {
+  const problems: Problem[] = [];
+  visit(document, {
+    Alias(_, alias, ancestors) {
+      if (!ancestors.some((node) => isCollection(node) && node.anchor === alias.source)) return;
+      problems.push(syntaxProblem(lines, alias.range?.[0] ?? 0, `the alias *${alias.source} stands within what it names`));
     },
   });
   return problems;

@@ -1,4 +1,5 @@
 import { activityInfo, Context } from '@temporalio/activity';
+import { failpoint } from '../failpoints';
 import type { Answer, LifecycleStep, ObjectReference } from '../domain/answer';
 import { instanceSteps } from '../domain/instance-steps';
 import { workerSteps } from '../domain/worker-steps';
@@ -35,6 +36,7 @@ export function createActivities(dependencies: ActivityDependencies): LifecycleA
   const steps = new Set([...Object.keys(instanceSteps), ...Object.keys(workerSteps)] as LifecycleStep[]);
   const run = (step: LifecycleStep) => async (object: ObjectReference) => {
     const lifecycle = object.kind === 'Instance' ? instances : workers;
+    await failpoint('before-step', `${object.kind === 'Instance' ? 'instances' : 'workers'}/${object.id}/${step}`);
     return withHeartbeats((context) => lifecycle.run(step, object.id, context));
   };
   return {

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { failpoint } from '../failpoints';
 import { agentCloseMsMax } from '../domain/limits';
 import type { PlannedEntry } from '../domain/plan';
 import type { Workload } from '../domain/workload';
@@ -158,8 +159,10 @@ export class Allocation {
       signal.throwIfAborted();
       const live = { attempt: entry.attempt, workloadHash: entry.workloadHash, isReady: false };
       await this.save({ entry, floor: entry.attempt, live }, { durable: true });
+      await failpoint('agent-before-effect', `instances/${this.instanceId}/${entry.attempt}/start`);
       this.attempt = this.attemptOf(entry.attempt, workload);
       await this.attempt.start(signal);
+      await failpoint('agent-after-effect', `instances/${this.instanceId}/${entry.attempt}/start`);
     });
   }
 
@@ -200,8 +203,10 @@ export class Allocation {
     const former = record?.outcome;
     const isDone = !attempt && former?.state === state && former.attempt === entry.attempt;
     if (!isDone) await this.note({ entry, floor: this.floor, live: record?.live, outcome: former }, { durable: true });
+    await failpoint('agent-before-effect', `instances/${this.instanceId}/${entry.attempt}/${state}`);
     await this.stopAttempt();
     if (state === 'absent') await this.removeFiles();
+    await failpoint('agent-after-effect', `instances/${this.instanceId}/${entry.attempt}/${state}`);
     const components = attempt?.components ?? former?.components ?? {};
     await this.note({ entry, floor: this.floor, outcome: { attempt: entry.attempt, state, components } });
     this.report();

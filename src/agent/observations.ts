@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { ObservationsRequest } from '../domain/plan';
+import { failpoint } from '../failpoints';
 import { observationsPerRequestMax } from '../domain/limits';
 import { Backoff, sleep } from './cancellation';
 import { ControlPlaneRefusal, type ControlPlane } from './control-plane';
@@ -81,6 +82,7 @@ export class ObservationOutbox {
   private async exchange(batch: readonly ReportedObservation[]): Promise<void> {
     const { hostPorts } = this;
     const { results } = await this.controlPlane.observe({ observations: batch, ...(hostPorts && { hostPorts }) }, this.closed.signal);
+    for (const { instanceId, attempt, state } of batch) await failpoint('agent-after-report', `instances/${instanceId}/${attempt}/${state}`);
     if (this.hostPorts === hostPorts) this.hostPorts = undefined;
     batch.forEach((observation, index) => {
       this.drop(observation);

@@ -90,6 +90,8 @@ export const pageSizeMax = 200;
 // Lifecycles.
 /** How long a local activity waits for an observation before the step becomes a regular, visible activity. */
 export const startWaitMs = 1_500;
+/** After this long the engine gives the lifecycles of a dead control process to another one; it must exceed `startWaitMs` by far. */
+export const workflowTaskTimeoutMs = 5_000;
 export const nudgesPerRunMax = 500;
 export const nudgeQueueMax = 10_000;
 export const nudgesInFlightMax = 16;

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { LifecycleKind, ObjectReference } from '../domain/answer';
-import { nudgeQueueMax, nudgesInFlightMax } from '../domain/limits';
+import { nudgeQueueMax, nudgesInFlightMax, workflowTaskTimeoutMs } from '../domain/limits';
 import type { LifecycleStart } from './lifecycle-start';
 import { lifecycleTypes, nudgeSignal } from '../workflows/messages';
 
@@ -69,6 +69,7 @@ export class Nudges {
         args: start?.firstStep === undefined ? [object.id] : [object.id, start.firstStep],
         signal: nudgeSignal,
         signalArgs: [],
+        workflowTaskTimeout: workflowTaskTimeoutMs,
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
         workflowIdConflictPolicy: 'USE_EXISTING',
         ...(start && { typedSearchAttributes: start.attributes }),

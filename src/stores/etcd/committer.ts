@@ -1,3 +1,4 @@
+import { failpoint } from '../../failpoints';
 import type { EtcdClient } from './client';
 import type { CommitOutcome, Decision, SharedValues } from './commit';
 import { transact, verdict } from './commit';
@@ -18,7 +19,14 @@ export class Committer {
   ) {}
 
   /** Writes a decision. Throws `CommitUncertainError` when etcd cannot say whether it happened. */
-  commit(decision: Decision): Promise<CommitOutcome> {
+  async commit(decision: Decision): Promise<CommitOutcome> {
+    await failpoint('before-commit', decision.id);
+    const outcome = await this.send(decision);
+    await failpoint('after-commit', decision.id);
+    return outcome;
+  }
+
+  private send(decision: Decision): Promise<CommitOutcome> {
     if (!decision.shared) return sendAlone(this.client, this.epoch(), decision, new Map(), 'fresh').then((sent) => sent.outcome);
     const { group: name } = decision.shared;
     let group = this.groups.get(name);

@@ -1,0 +1,68 @@
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** One start of a component, as the component itself saw it. */
+export interface RecordedStart {
+  readonly instanceId: string;
+  readonly pid: number;
+  /** An earlier start of the same instance that was still alive then: it ran twice. */
+  readonly aliveBefore: number | undefined;
+}
+
+/**
+ * What components did, told by themselves: each writes down its start, and whether an earlier one of its instance was
+ * still alive. That is the only witness that knows nothing of agents, plans and observations.
+ */
+export class Runs {
+  constructor(private readonly directory: string) {
+    mkdirSync(directory, { recursive: true });
+  }
+
+  /** A component that runs until it is stopped, and ready as soon as it has written itself down. */
+  component(differences: Record<string, unknown> = {}): Record<string, unknown> {
+    return {
+      name: 'main',
+      command: ['sh', '-c', script],
+      environment: { RUNS: this.directory, INSTANCE: '${BERTH_INSTANCE_ID}' },
+      ports: [{ name: 'tcp' }],
+      resources: { cpu: '10m', memory: '16Mi', storage: '1Mi' },
+      stop: { signal: 'SIGTERM', grace: '2s' },
+      ...differences,
+    };
+  }
+
+  get starts(): readonly RecordedStart[] {
+    const log = join(this.directory, 'starts');
+    if (!existsSync(log)) return [];
+    const lines = readFileSync(log, 'utf8').split('\n').filter((line) => line !== '');
+    return lines.map((line) => {
+      const [instanceId = '', pid = '', before = ''] = line.split(' ');
+      return { instanceId, pid: Number(pid), aliveBefore: before === '' ? undefined : Number(before) };
+    });
+  }
+
+  /** Components that still run. */
+  get alive(): readonly RecordedStart[] {
+    return this.starts.filter(({ pid }) => isAlive(pid));
+  }
+}
+
+/** A line is short enough to be appended as a whole. */
+const script = `
+before=$(cat "$RUNS/$INSTANCE" 2>/dev/null)
+kill -0 "$before" 2>/dev/null || before=
+echo $$ > "$RUNS/$INSTANCE"
+echo "$INSTANCE $$ $before" >> "$RUNS/starts"
+trap 'kill $waiting; exit 0' TERM
+sleep 100000 & waiting=$!
+wait $waiting
+`;
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

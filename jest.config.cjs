@@ -37,6 +37,7 @@ const withoutServers = [
   'replay/**/*.test.ts',
   'processes/embedded/**/*.test.ts',
   'scripts/**/*.test.ts',
+  'faults/checker.test.ts',
 ];
 
 /** What needs the time-skipping test server, a Java program. */

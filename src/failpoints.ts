@@ -57,7 +57,8 @@ export async function failpoint(point: FailpointName, subject: string): Promise<
     passed.set(name, count);
     if (count < armed.occurrence) continue;
     const struck = path.replace(/json$/, 'struck');
-    if (claim(path, struck, subject)) await strike(armed, struck, subject);
+    // One fault for one arrival: the next one armed here is for whoever comes next.
+    if (claim(path, struck, subject)) return strike(armed, struck, subject);
   }
 }
 

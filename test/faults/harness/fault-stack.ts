@@ -13,10 +13,15 @@ import { startTemporal } from '../../../src/processes/embedded/temporal';
 import { eventually } from '../../support/etcd';
 import { TcpProxy } from '../../support/tcp-proxy';
 import { Failpoints } from './armed-failpoints';
+import { Engine } from './engine';
 import type { Links, StartProcess } from './faulty-process';
 import { FaultyProcess } from './faulty-process';
 import { FaultyServer } from './faulty-server';
+import type { Call } from './history';
 import { Runs } from './runs';
+import { SteadyClient } from './steady-client';
+import type { StoreRecorder } from './store-recorder';
+import { recordStore } from './store-recorder';
 
 export interface FaultStackOptions {
   readonly api?: number;
@@ -54,15 +59,23 @@ export class FaultStack {
     readonly agentsProxy: TcpProxy,
     readonly failpoints: Failpoints,
     readonly runs: Runs,
+    readonly engine: Engine,
+    readonly recorder: StoreRecorder,
     private readonly provider: LocalProvider,
     readonly makeControl: (entriesDirectory?: string) => Promise<FaultyProcess>,
   ) {}
+
+  /** Every call that a client of the stack made. */
+  readonly calls: Call[] = [];
 
   static async start(options: FaultStackOptions = {}): Promise<FaultStack> {
     const runDirectory = await createRunDirectory('faults', () => undefined);
     const directory = runDirectory.path;
     try {
       const servers = await startServers(directory);
+      // Before the first write: what was not seen is not judged.
+      const recorder = await recordStore(servers.etcd.address, faultPrefix);
+      const engine = await Engine.connect(servers.temporal.address, faultTaskQueue);
       const apiPorts = await freePorts(options.api ?? 2);
       const apiProxies = await Promise.all(apiPorts.map((port) => TcpProxy.to(`http://127.0.0.1:${port}`)));
       const agentsProxy = await TcpProxy.to(`http://127.0.0.1:${apiPorts[0]}`);
@@ -108,7 +121,7 @@ export class FaultStack {
       const makeControl = (entriesDirectory?: string) => make(`control-${(controlCount += 1)}`, 'control.js', {}, () => Promise.resolve(), entriesDirectory);
       const controls = await Promise.all(Array.from({ length: options.control ?? 2 }, () => makeControl()));
       const provider = new LocalProvider({ root: workersDirectory, apiUrl: agentsProxy.url, agentEntry: join(options.entriesDirectory ?? entries, 'agent.js'), address: '127.0.0.1' });
-      const stack = new FaultStack(runDirectory, servers, apis, controls, apiProxies, agentsProxy, failpoints, runs, provider, makeControl);
+      const stack = new FaultStack(runDirectory, servers, apis, controls, apiProxies, agentsProxy, failpoints, runs, engine, recorder, provider, makeControl);
       await Promise.all([...apis, ...controls].map((process) => process.start()));
       return stack;
     } catch (error) {
@@ -119,6 +132,12 @@ export class FaultStack {
 
   get directory(): string {
     return this.runDirectory.path;
+  }
+
+  /** A careful client; it asks all api processes in turn, or the one that is named. */
+  client(index?: number): SteadyClient {
+    const urls = this.apiProxies.map(({ url }) => url);
+    return new SteadyClient(index === undefined ? urls : [urls[index]!], { calls: this.calls });
   }
 
   /** Directories of workers: the place, named by external id, that holds an agent's files. */
@@ -161,6 +180,8 @@ export class FaultStack {
     await Promise.all([...this.apis, ...this.controls].map((process) => process.stop()));
     await Promise.all([this.servers.etcd, this.servers.mongodb, this.servers.temporal].map((server) => server.stop()));
     await Promise.all([...this.apiProxies, this.agentsProxy].map((proxy) => proxy.close()));
+    await this.recorder.stop();
+    await this.engine.close();
     delete process.env['BERTH_FAILPOINTS'];
     if (keep) this.runDirectory.keep();
     else this.runDirectory.remove();

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** One start of a component, as the component itself saw it. */
@@ -31,6 +31,13 @@ export class Runs {
     };
   }
 
+  /** Whether the instance's component fails as soon as it is started. */
+  failsFor(instanceId: string, fails: boolean): void {
+    const path = join(this.directory, `fail-${instanceId}`);
+    if (fails) writeFileSync(path, '');
+    else rmSync(path, { force: true });
+  }
+
   get starts(): readonly RecordedStart[] {
     const log = join(this.directory, 'starts');
     if (!existsSync(log)) return [];
@@ -41,6 +48,16 @@ export class Runs {
     });
   }
 
+  startsOf(instanceId: string): readonly RecordedStart[] {
+    return this.starts.filter((start) => start.instanceId === instanceId);
+  }
+
+  /** kill -9 of what runs of an instance, all of its process group. */
+  kill(instanceId: string): void {
+    const last = this.startsOf(instanceId).at(-1);
+    if (last) process.kill(-last.pid, 'SIGKILL');
+  }
+
   /** Components that still run. */
   get alive(): readonly RecordedStart[] {
     return this.starts.filter(({ pid }) => isAlive(pid));
@@ -49,8 +66,10 @@ export class Runs {
 
 /** A line is short enough to be appended as a whole. */
 const script = `
+[ -e "$RUNS/fail-$INSTANCE" ] && exit 1
 before=$(cat "$RUNS/$INSTANCE" 2>/dev/null)
 kill -0 "$before" 2>/dev/null || before=
+grep -qs '^State:.Z' "/proc/$before/status" && before=
 echo $$ > "$RUNS/$INSTANCE"
 echo "$INSTANCE $$ $before" >> "$RUNS/starts"
 trap 'kill $waiting; exit 0' TERM
@@ -61,8 +80,17 @@ wait $waiting
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch {
     return false;
+  }
+  return !isZombie(pid);
+}
+
+/** One that has ended is still there until its parent, init for those whose agent was killed, has collected it. */
+function isZombie(pid: number): boolean {
+  try {
+    return /^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false; // It is collected, or this is no Linux.
   }
 }

@@ -1,0 +1,95 @@
+import { join } from 'node:path';
+import type { ArmedFailpoint } from './harness/armed-failpoints';
+import { FaultStack } from './harness/fault-stack';
+import type { TestBuild } from './harness/test-build';
+import { makeTestBuild } from './harness/test-build';
+import { nothingBroken, verdict } from './harness/verdict';
+import type { Column } from './matrix/columns';
+import { columns } from './matrix/columns';
+import { instanceRows, instanceStepNames } from './matrix/instance-rows';
+import { matrixTable } from './matrix/table';
+import type { Row } from './matrix/row';
+import { workerStepNames, refusingProvider, workerRows } from './matrix/worker-rows';
+import { Exclusion, Pool } from './matrix/pool';
+
+/** What became of one cell: undefined, or what went wrong. */
+type Result = { readonly struckAt: string } | { readonly failure: unknown };
+
+/** So many cells are under way at once. */
+const cellsAtOnce = 6;
+const results = new Map<string, Result>();
+const names = [...instanceStepNames.map((step) => `instances ${step}`), ...workerStepNames.map((step) => `workers ${step}`)];
+let build: TestBuild;
+let stack: FaultStack;
+let judgement: string;
+
+beforeAll(async () => {
+  build = makeTestBuild({ directory: join(process.env['TMPDIR'] ?? '/tmp', `berth-refusing-provider-${process.pid}`), patches: [refusingProvider] });
+  stack = await FaultStack.start({ entriesDirectory: build.entriesDirectory });
+  const api = stack.client();
+  await api.makeWorker({ from: 20_000, to: 20_999, labels: { fleet: 'steady' } });
+  const rows = [...(await instanceRows(stack, api)), ...(await workerRows(stack, api))];
+  const cells = columns.flatMap((column) => rows.map((row) => ({ row, column })));
+  const making = new Exclusion();
+  const freezing = new Exclusion();
+  await new Pool(cellsAtOnce).run(cells, async ({ row, column }) => {
+    const key = `${row.collection} ${row.step}, ${column.fault}`;
+    const run = () => runCell(row, column, making);
+    results.set(key, await (column.isExclusive?.(row) ? freezing.alone(run) : run()).then(
+      (struckAt) => ({ struckAt }),
+      (failure: unknown) => ({ failure }),
+    ));
+  });
+  judgement = await verdict(stack, { expectEmpty: true });
+}, 900_000);
+
+afterAll(async () => {
+  await stack?.end();
+  build?.remove();
+  process.stderr.write(`${matrixTable(names, columns.map(({ fault }) => fault), (row, fault) => 'struckAt' in (results.get(`${row}, ${fault}`) ?? {}))}\n`);
+}, 120_000);
+
+describe.each(names)('%s', (name) => {
+  test.each(columns.map(({ fault }) => fault))('survives: %s', (fault) => {
+    const result = results.get(`${name}, ${fault}`);
+    if (result === undefined) throw new Error('this cell was never run');
+    if ('failure' in result) throw result.failure;
+    expect(result.struckAt).toContain(name.split(' ')[1]);
+  });
+});
+
+test('nothing that was promised was broken meanwhile', () => {
+  expect(judgement).toBe(nothingBroken);
+});
+
+/** Does one fault to one step of an object of its own; answers where the fault struck. */
+async function runCell(row: Row, column: Column, making: Exclusion): Promise<string> {
+  const prepared = await row.prepare();
+  const { id, armed } = prepared === undefined ? await making.alone(() => strikeNew(row, column)) : await strike(row, column, prepared);
+  await column.afterStrike?.(stack, row, id, armed);
+  await row.arrive(id);
+  await column.afterArrival?.(armed);
+  await row.end(id);
+  return armed.map((each) => each.struck?.subject ?? each.failpoint.subject).join(' ');
+}
+
+async function strike(row: Row, column: Column, prepared: string | undefined): Promise<{ id: string; armed: readonly ArmedFailpoint[] }> {
+  const armed = column.arm(stack, row, prepared);
+  const id = await row.trigger(prepared);
+  const { subject } = await armed[0]!.strikes();
+  if (!subject.includes(`/${id}`)) throw new WrongObjectError(subject);
+  return { id, armed };
+}
+
+/** Nobody knows the id of what is about to be made, so the fault may strike another object that is at the same step: once more, then. */
+async function strikeNew(row: Row, column: Column): Promise<{ id: string; armed: readonly ArmedFailpoint[] }> {
+  for (;;) {
+    try {
+      return await strike(row, column, undefined);
+    } catch (error) {
+      if (!(error instanceof WrongObjectError)) throw error;
+    }
+  }
+}
+
+class WrongObjectError extends Error {}

@@ -1,0 +1,50 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RecordingClient } from './recording-client';
+
+const pollIntervalMs = 100;
+
+/** A client that repeats itself until it is answered, with what scenarios ask for again and again. */
+export class SteadyClient extends RecordingClient {
+  read<T>(path: string): Promise<T> {
+    return this.must<T>('GET', path);
+  }
+
+  /** Waits for a state that no endpoint waits for, with a bound. */
+  async until(what: string, isSo: () => Promise<boolean>, timeoutMs = 60_000): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    while (!(await isSo())) {
+      if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
+      await sleep(pollIntervalMs);
+    }
+  }
+
+  /** Waits until an object is in a phase. What it says is looked at again and again: whoever would tell may be killed. */
+  async reaches(collection: 'instances' | 'workers', id: string, phase: string, timeoutMs = 60_000): Promise<void> {
+    let last: { phase: string; message: string } | undefined;
+    const isThere = async () => {
+      last = (await this.read<{ status: { phase: string; message: string } }>(`/${collection}/${id}`)).status;
+      return last.phase === phase;
+    };
+    await this.until(`${collection}/${id} in ${phase}`, isThere, timeoutMs).catch((cause: unknown) => {
+      throw new Error(`${collection}/${id} is not ${phase} after ${timeoutMs} ms but ${last?.phase}: ${last?.message}`, { cause });
+    });
+  }
+
+  /** Registers a definition under a name of its own; answers its reference. */
+  async define(document: Record<string, unknown>): Promise<{ name: string; version: string }> {
+    const name = `d-${randomBytes(4).toString('hex')}`;
+    await this.must('POST', '/definitions', { name, version: '1.0.0', ...document });
+    return { name, version: '1.0.0' };
+  }
+
+  /** A worker from a template of its own, RUNNING. */
+  async makeWorker(options: { memory?: string; cpu?: number; from: number; to: number; labels?: Record<string, string> }): Promise<string> {
+    const { memory = '64Gi', cpu = 64, from, to, labels = {} } = options;
+    const name = `t-${randomBytes(4).toString('hex')}`;
+    await this.must('POST', '/worker-templates', { name, description: '', provider: 'local', capacity: { cpu, memory, storage: '64Gi' }, portRange: { from, to }, labels });
+    const { id } = await this.must<{ id: string }>('POST', '/workers', { template: name });
+    await this.reaches('workers', id, 'RUNNING');
+    return id;
+  }
+}

@@ -1,0 +1,47 @@
+import { EtcdClient } from '../../../src/stores/etcd/client';
+import { keys } from '../../../src/stores/etcd/keys';
+import { eventually } from '../../support/etcd';
+import type { Expectations } from './checker';
+import { check, describeFindings } from './checker';
+import type { FaultStack } from './fault-stack';
+import { faultDatabase, faultPrefix } from './fault-stack';
+import { readRecord } from './record-reader';
+
+/** What the checker says of a run that kept every promise. */
+export const nothingBroken = describeFindings([]);
+
+const drainTimeoutMs = 60_000;
+
+/**
+ * Waits until the record has everything, and judges the whole run. Answers what was broken, or
+ * `nothingBroken`, so that a failing test shows every broken promise.
+ */
+export async function verdict(stack: FaultStack, expectations: Expectations = {}): Promise<string> {
+  await untilRecorded(stack);
+  await stack.recorder.upToPresent();
+  const { runs } = stack;
+  const findings = check(
+    {
+      store: stack.recorder.history(),
+      calls: stack.calls,
+      record: await readRecord(stack.servers.mongodb.address, faultDatabase),
+      runs: runs.starts.map(({ instanceId, pid, aliveBefore }) => ({ instanceId, pid, aliveBefore })),
+      end: {
+        liveProcesses: runs.alive.map(({ instanceId, pid }) => `process ${pid} of ${instanceId}`),
+        leftDirectories: stack.instanceDirectories.map((directory) => `directory of ${directory}`),
+      },
+    },
+    expectations,
+  );
+  return describeFindings(findings);
+}
+
+/** Waits until the outbox is empty: trimming is the checkpoint of the record. */
+async function untilRecorded({ servers }: FaultStack): Promise<void> {
+  const client = new EtcdClient({ endpoints: [servers.etcd.address], prefix: faultPrefix });
+  try {
+    await eventually('the outbox is empty', async () => (await client.list(keys.outboxPrefix, 1)).entries.length === 0, drainTimeoutMs);
+  } finally {
+    client.close();
+  }
+}

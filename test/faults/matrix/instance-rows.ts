@@ -1,0 +1,81 @@
+import type { InstanceStep } from '../../../src/domain/instance-steps';
+import { instanceSteps } from '../../../src/domain/instance-steps';
+import type { InstanceReply } from '../../support/client';
+import type { FaultStack } from '../harness/fault-stack';
+import type { SteadyClient } from '../harness/steady-client';
+import { plantGeneration } from './plant-generation';
+import type { Row } from './row';
+import { arrivalTimeoutMs } from './row';
+
+export const instanceStepNames = Object.keys(instanceSteps);
+
+/** A row for each step of an instance's lifecycle. A new step has none here, and does not compile until it has one. */
+export async function instanceRows(stack: FaultStack, api: SteadyClient): Promise<readonly Row[]> {
+  const definition = await api.define({
+    components: [stack.runs.component()],
+    constraints: { labels: { fleet: 'steady' } },
+    retry: { maxAttempts: 1, initialBackoff: '100ms', maxBackoff: '100ms' },
+  });
+  const act = (id: string, verb: string) => api.must(verb === 'terminate' ? 'DELETE' : 'POST', `/instances/${id}${verb === 'terminate' ? '' : `/${verb}`}`);
+  const reaches = (id: string, phase: string) => api.reaches('instances', id, phase, arrivalTimeoutMs);
+
+  const running = async () => {
+    const { id } = await api.must<InstanceReply>('POST', '/instances', { definition });
+    await reaches(id, 'RUNNING');
+    return id;
+  };
+  const stopped = async () => {
+    const id = await running();
+    await act(id, 'stop');
+    await reaches(id, 'STOPPED');
+    return id;
+  };
+  const failed = async () => {
+    const id = await stopped();
+    stack.runs.failsFor(id, true);
+    await act(id, 'start');
+    await reaches(id, 'FAILED');
+    stack.runs.failsFor(id, false);
+    return id;
+  };
+  const row = (prepare: () => Promise<string>, trigger: (id: string) => Promise<unknown>, arrivesIn: string) => ({
+    prepare,
+    trigger: async (id: string | undefined) => {
+      await trigger(id!);
+      return id!;
+    },
+    arrive: (id: string) => reaches(id, arrivesIn),
+  });
+
+  const rows: Record<InstanceStep, Pick<Row, 'prepare' | 'trigger' | 'arrive'>> = {
+    schedule: row(failed, (id) => act(id, 'retry'), 'RUNNING'),
+    start: row(stopped, (id) => act(id, 'start'), 'RUNNING'),
+    restart: { ...row(running, async (id) => stack.runs.kill(id), 'RUNNING'), arrive: (id) => api.until('a second run', async () => stack.runs.startsOf(id).length > 1 && (await isRunning(id)), arrivalTimeoutMs) },
+    stop: row(running, (id) => act(id, 'stop'), 'STOPPED'),
+    remove: row(running, (id) => act(id, 'terminate'), 'TERMINATED'),
+    undo: row(
+      stopped,
+      async (id) => {
+        stack.runs.failsFor(id, true);
+        await act(id, 'start');
+      },
+      'FAILED',
+    ),
+    finish: row(failed, (id) => act(id, 'terminate'), 'TERMINATED'),
+    retry: row(failed, (id) => act(id, 'retry'), 'RUNNING'),
+    acknowledge: {
+      ...row(running, (id) => plantGeneration(stack, 'instances', id), 'RUNNING'),
+      arrive: (id) => api.until('the generation is observed', () => isAcknowledged(id), arrivalTimeoutMs),
+    },
+  };
+  const isRunning = async (id: string) => (await api.read<InstanceReply>(`/instances/${id}`)).status.phase === 'RUNNING';
+  const isAcknowledged = async (id: string) => {
+    const { generation, status } = await api.read<InstanceReply>(`/instances/${id}`);
+    return status.observedGeneration === generation;
+  };
+  const end = async (id: string) => {
+    await act(id, 'terminate');
+    await reaches(id, 'TERMINATED');
+  };
+  return Object.entries(rows).map(([step, each]) => ({ ...each, step, collection: 'instances' as const, end }));
+}

@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { RecordingClient } from './recording-client';
 
 const pollIntervalMs = 100;
+/** How long one request waits; an answer that is lost costs no more. */
+const waitSeconds = 10;
 
 /** A client that repeats itself until it is answered, with what scenarios ask for again and again. */
 export class SteadyClient extends RecordingClient {
@@ -19,16 +21,15 @@ export class SteadyClient extends RecordingClient {
     }
   }
 
-  /** Waits until an object is in a phase. What it says is looked at again and again: whoever would tell may be killed. */
+  /** Waits until an object is in a phase, however often whoever would tell is killed meanwhile. */
   async reaches(collection: 'instances' | 'workers', id: string, phase: string, timeoutMs = 60_000): Promise<void> {
-    let last: { phase: string; message: string } | undefined;
-    const isThere = async () => {
-      last = (await this.read<{ status: { phase: string; message: string } }>(`/${collection}/${id}`)).status;
-      return last.phase === phase;
-    };
-    await this.until(`${collection}/${id} in ${phase}`, isThere, timeoutMs).catch((cause: unknown) => {
-      throw new Error(`${collection}/${id} is not ${phase} after ${timeoutMs} ms but ${last?.phase}: ${last?.message}`, { cause });
-    });
+    const deadline = Date.now() + timeoutMs;
+    for (;;) {
+      const { status, body } = await this.call('GET', `/${collection}/${id}?waitFor=${phase}&timeout=${waitSeconds}s`);
+      if (status === 200) return;
+      if (Date.now() > deadline) throw new Error(`${collection}/${id} is not ${phase} after ${timeoutMs} ms: ${JSON.stringify(body)}`);
+      await sleep(pollIntervalMs);
+    }
   }
 
   /** Registers a definition under a name of its own; answers its reference. */

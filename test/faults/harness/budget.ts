@@ -1,0 +1,32 @@
+/**
+ * How much the fault tests may take: `BERTH_FAULTS=long` for hours that somebody has, else what a build can wait for.
+ * What is chosen by chance is chosen by one seed, so that a run can be had again: `BERTH_FAULTS_SEED`.
+ */
+export interface Budget {
+  readonly isLong: boolean;
+  readonly seed: number;
+  /** How long a server is away. */
+  readonly outageMs: number;
+  /** How often scenarios that chance decides are played, each with a seed of its own. */
+  readonly rounds: number;
+}
+
+const isLong = process.env['BERTH_FAULTS'] === 'long';
+
+export const budget: Budget = {
+  isLong,
+  seed: Number(process.env['BERTH_FAULTS_SEED'] ?? Date.now() % 1_000_000),
+  outageMs: isLong ? 20_000 : 6_000,
+  rounds: isLong ? 10 : 1,
+};
+
+/** Numbers from 0 up to 1 that depend on the seed alone (mulberry32). */
+export function chance(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

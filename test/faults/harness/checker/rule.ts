@@ -19,6 +19,8 @@ export interface Expectations {
   readonly endPhases?: readonly InstancePhase[];
   /** False when the projector had no time to move everything; what was deleted must be recorded all the same. */
   readonly expectDrained?: boolean;
+  /** etcd was full for a while: nobody can be elected then, and the outbox is trimmed all the same. */
+  readonly storeWasFull?: boolean;
 }
 
 export interface Rule {

@@ -4,20 +4,20 @@ import type { WorkerSpec, WorkerStatus } from '../../../../src/domain/worker';
 import { keys } from '../../../../src/stores/etcd/keys';
 import type { LeaderValue } from '../../../../src/stores/etcd/leadership';
 import type { RunHistory, StoreRevision } from '../history';
-import type { Finding, Rule } from './rule';
+import type { Expectations, Finding, Rule } from './rule';
 import { eventsOfRevision, objectOf, parseCommitId, StoreState } from './store-state';
 
 /** What the promise of one transaction looks at: the store just before it, and what it did. */
-type FindAt = (revision: StoreRevision, before: StoreState) => Finding[];
+type FindAt = (revision: StoreRevision, before: StoreState, expectations: Expectations) => Finding[];
 
 function ruleAt(promise: string, findAt: FindAt): Rule {
   return {
     promise,
     needs: 'each revision',
-    find({ store }: RunHistory): Finding[] {
+    find({ store }: RunHistory, expectations: Expectations): Finding[] {
       const before = new StoreState();
       return store.revisions.flatMap((revision) => {
-        const findings = findAt(revision, before);
+        const findings = findAt(revision, before, expectations);
         before.apply(revision);
         return findings;
       });
@@ -66,10 +66,10 @@ export const staleObservations = ruleAt('an observation is of the allocation tha
 );
 
 /** A leader writes while it holds its office, which is never taken from somebody who has it. */
-export const leaders = ruleAt('what a leader does, it does in office', (revision, before) => [
+export const leaders = ruleAt('what a leader does, it does in office', (revision, before, { storeWasFull = false }) => [
   ...takenOver(revision, before),
   ...scheduledOutOfOffice(revision, before),
-  ...trimmedOutOfOffice(revision, before),
+  ...(storeWasFull ? [] : trimmedOutOfOffice(revision, before)),
 ]);
 
 function takenOver({ revision, changes }: StoreRevision, before: StoreState): Finding[] {

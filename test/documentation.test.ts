@@ -60,6 +60,12 @@ describe.each(documents)('%s', (file) => {
   });
 });
 
+test('each guarantee names the test that proves it', () => {
+  const promises = read('docs/guarantees.md').split('\n').filter((line) => /^\| (?!promise|---)/.test(line));
+  expect(promises.length).toBeGreaterThan(15);
+  expect(promises.filter((line) => !/`test\/[^`]+`[^|]*\|$/.test(line))).toEqual([]);
+});
+
 /** As the site that shows the documents makes an anchor of a heading. */
 function slug(heading: string): string {
   return heading.toLowerCase().replace(/[^\w\s-]/g, '').replace(/\s/g, '-');
@@ -72,7 +78,8 @@ describe('settings', () => {
   test('are all in the README, and no others', () => {
     expect(variables.length).toBeGreaterThan(10);
     expect([...rows.keys()].sort()).toEqual([...variables].sort());
-    const known = [...variables, ...instancePlaceholders, ...Object.values(pinnedBinaries).map(({ variable }) => variable)];
+    const ofTests = ['src/failpoints.ts', 'test/faults/harness/budget.ts'].flatMap((file) => found(read(file), /process\.env\['(BERTH_\w+)'\]/g));
+    const known = [...variables, ...ofTests, ...instancePlaceholders, ...Object.values(pinnedBinaries).map(({ variable }) => variable)];
     expect(documents.flatMap((file) => found(read(file), /(BERTH_[A-Z_]+)/g)).filter((name) => !known.includes(name))).toEqual([]);
   });
 

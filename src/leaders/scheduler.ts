@@ -11,6 +11,7 @@ export interface SchedulerDependencies {
   readonly fleet: Fleet;
   readonly placement: Placement;
   readonly nudge: (kind: 'Instance', id: string) => void;
+  readonly onProblem: (problem: string, cause: unknown) => void;
 }
 
 /** Even when nothing seems to have changed, the queue is planned anew this often. */
@@ -28,7 +29,7 @@ export async function leadScheduling(dependencies: SchedulerDependencies, term: 
   }
 }
 
-async function planQueue({ fleet, placement, nudge }: SchedulerDependencies, term: Term): Promise<void> {
+async function planQueue({ fleet, placement, nudge, onProblem }: SchedulerDependencies, term: Term): Promise<void> {
   const queue = fleet.queue();
   if (queue.length === 0) return;
   const { assignments } = placeAll(queue.map(requestOf), fleet.workers());
@@ -37,8 +38,14 @@ async function planQueue({ fleet, placement, nudge }: SchedulerDependencies, ter
   await Promise.all(
     assignments.map(async (assignment) => {
       if (term.signal.aborted) return;
-      const outcome = await placement.commitPlace(entriesById.get(assignment.instanceId)!, assignment, term.fence);
-      if (outcome !== 'plan anew' && outcome.kind === 'committed') nudge('Instance', assignment.instanceId);
+      const { instanceId } = assignment;
+      try {
+        const outcome = await placement.commitPlace(entriesById.get(instanceId)!, assignment, term.fence);
+        if (outcome !== 'plan anew' && outcome.kind === 'committed') nudge('Instance', instanceId);
+      } catch (cause) {
+        // What keeps one from being placed, such as a value of a newer program, keeps nobody else waiting.
+        onProblem(`instance ${instanceId} could not be placed, it stays in the queue`, cause);
+      }
     }),
   );
 }

@@ -25,6 +25,15 @@ export interface StackOptions {
   /** For throw-away data only. */
   readonly unsafeNoFsync?: boolean;
   readonly environment?: NodeJS.ProcessEnv;
+  /** Compiled entries of the processes; those of this tree unless given. */
+  readonly entriesDirectory?: string;
+}
+
+/** How one process differs from the others of its stack. */
+export interface ProcessOptions {
+  /** E.g. those of another version. */
+  readonly entriesDirectory?: string;
+  readonly environment?: NodeJS.ProcessEnv;
 }
 
 /** Servers, api and control processes, running. */
@@ -37,8 +46,8 @@ export interface Stack {
   /** The local provider's workers: for starting and stopping their agents with the stack. */
   readonly localProvider: LocalProvider;
   /** Starts one more process like those that run already, e.g. after one was killed. */
-  startControl(): Promise<Child>;
-  startApi(index: number): Promise<Child>;
+  startControl(options?: ProcessOptions): Promise<Child>;
+  startApi(index: number, options?: ProcessOptions): Promise<Child>;
   /** Stops everything that was started: agents and instances, processes, servers. */
   stop(): Promise<void>;
 }
@@ -54,7 +63,7 @@ export class StackStartError extends Error {
 const readyTimeoutMs = 60_000;
 const readyPollMs = 50;
 /** The compiled entries, also when this file itself runs from its source (tests, benchmarks). */
-const entriesDirectory = join(__dirname, '..', '..', 'dist', 'processes');
+const compiledEntries = join(__dirname, '..', '..', 'dist', 'processes');
 
 /** Brings everything up on free ports and resolves when the API says that it is ready. */
 export async function startStack(options: StackOptions): Promise<Stack> {
@@ -82,19 +91,22 @@ async function startProcesses(options: StackOptions, servers: RunningServers, ap
   const workersDirectory = workersDirectoryOf(directory);
   mkdirSync(workersDirectory, { recursive: true });
   const environment = { ...process.env, ...environmentOf(options, servers, apis[0]!, workersDirectory), ...options.environment };
-  const startEntry = (name: string, entry: string, extra: NodeJS.ProcessEnv = {}) =>
-    startChild({ name, command: process.execPath, args: [join(entriesDirectory, entry)], env: { ...environment, ...extra }, directory, report });
+  const entriesDirectory = options.entriesDirectory ?? compiledEntries;
+  const startEntry = (name: string, entry: string, own: ProcessOptions, extra: NodeJS.ProcessEnv = {}) => {
+    const args = [join(own.entriesDirectory ?? entriesDirectory, entry)];
+    return startChild({ name, command: process.execPath, args, env: { ...environment, ...extra, ...own.environment }, directory, report });
+  };
 
   const localProvider = new LocalProvider({ root: workersDirectory, apiUrl: apis[0]!, agentEntry: join(entriesDirectory, 'agent.js'), address: '127.0.0.1' });
   const children = { api: [] as Child[], control: [] as Child[] };
-  const startApi = async (index: number) => {
-    const child = await startEntry(`api-${index + 1}`, 'api.js', { BERTH_API_PORT: String(ports[index]) });
+  const startApi = async (index: number, own: ProcessOptions = {}) => {
+    const child = await startEntry(`api-${index + 1}`, 'api.js', own, { BERTH_API_PORT: String(ports[index]) });
     children.api[index] = child;
     await untilReady(child, apis[index]!);
     return child;
   };
-  const startControl = async () => {
-    const child = await startEntry(`control-${children.control.length + 1}`, 'control.js');
+  const startControl = async (own: ProcessOptions = {}) => {
+    const child = await startEntry(`control-${children.control.length + 1}`, 'control.js', own);
     children.control.push(child);
     return child;
   };

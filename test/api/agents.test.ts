@@ -1,6 +1,7 @@
 import type { WorkerDocument } from '../../src/api/workers/schemas';
 import type { ObservationsRequest, ObservationsResponse, RegisterRequest, RegisterResponse } from '../../src/domain/plan';
 import type { Workload } from '../../src/domain/workload';
+import { keys } from '../../src/stores/etcd/keys';
 import { workloadBodies } from '../../src/stores/mongo/bodies';
 import type { ProblemBody, Reply } from './support/client';
 import { Lifecycle } from './support/lifecycle';
@@ -274,6 +275,64 @@ describe('observations', () => {
     await api.dependencies.cache.waitForRevision(revision, 5_000);
     await new Promise(setImmediate);
   }
+});
+
+describe('what a newer server recorded', () => {
+  let worker: WorkerDocument;
+  let agent: Agent;
+  beforeAll(async () => {
+    ({ worker, agent } = await workerWithAgent());
+    await agent.post('register', host);
+  });
+
+  async function running(port: number): Promise<{ instanceId: string; allocationId: string }> {
+    const { id } = await objects.instance();
+    return { instanceId: id, allocationId: await lifecycle.run(id, worker.id, { http: port }) };
+  }
+
+  async function writtenByNewer(key: string) {
+    const { etcd, cache } = api.dependencies;
+    const former = await etcd.get(key);
+    const value = { ...(former?.value as object), schemaVersion: 2, addedByNewer: true };
+    await etcd.raw.kv.put({ key: etcd.key(key), value: Buffer.from(JSON.stringify(value)) });
+    await cache.waitForRevision(await etcd.revision(), 5_000);
+    return etcd.get(key);
+  }
+
+  const refused = { status: 503, body: { code: 'newer_version', retryable: true, found: 2, known: 1 } };
+
+  test('of an instance is kept, and the observations of others are recorded', async () => {
+    const [one, other] = [await running(2000), await running(2001)];
+    const key = keys.instanceObserved(one.instanceId);
+    await agent.observe({ ...one, state: 'starting' });
+    const newer = await writtenByNewer(key);
+    const seen = { attempt: 1, planRevision: '1', state: 'running', components: {}, observedAt: new Date().toISOString() };
+    expect(await agent.post('observations', { observations: [{ ...one, ...seen }, { ...other, ...seen }] })).toMatchObject(refused);
+    expect(await api.dependencies.etcd.get(key)).toEqual(newer);
+    expect((await api.dependencies.fresh.instance(other.instanceId)).observed?.value).toMatchObject({ state: 'running' });
+  });
+
+  test('of a host is kept, and the observations of its instances are recorded', async () => {
+    const allocation = await running(2002);
+    const key = keys.workerObserved(worker.id);
+    const newer = await writtenByNewer(key);
+    const seen = { ...allocation, attempt: 1, planRevision: '1', state: 'running', components: {}, observedAt: new Date().toISOString() };
+    expect(await agent.post('observations', { observations: [seen], hostPorts: [2077] })).toMatchObject(refused);
+    expect(await agent.post('register', { ...host, address: '127.0.0.9' })).toMatchObject(refused);
+    expect(await api.dependencies.etcd.get(key)).toEqual(newer);
+    expect((await api.dependencies.fresh.instance(allocation.instanceId)).observed?.value).toMatchObject({ state: 'running' });
+    // What it says is known already: nothing has to be written, so the worker stays online.
+    expect(await agent.post('register', host)).toMatchObject({ status: 200 });
+  });
+
+  test('of a spec is kept: a command is refused, and may be given to a newer server', async () => {
+    const { id } = await objects.instance();
+    const newer = await writtenByNewer(keys.instanceSpec(id));
+    const reply = await api.client.delete<ProblemBody>(`/api/v1/instances/${id}`);
+    expect(reply).toMatchObject(refused);
+    expect(reply.body.detail).toContain(keys.instanceSpec(id));
+    expect(await api.dependencies.etcd.get(keys.instanceSpec(id))).toEqual(newer);
+  });
 });
 
 describe('workloads', () => {

@@ -21,6 +21,7 @@ export function Mutates(route: RouteDescription & { readonly status: 200 | 201 |
     'conflict',
     'dependency_unavailable',
     'commit_uncertain',
+    'newer_version',
     ...(route.ifMatch ? (['precondition_failed'] as const) : []),
     ...(route.newWork ? (['store_full'] as const) : []),
     ...(route.problems ?? []),

@@ -1,5 +1,5 @@
 import { HttpException } from '@nestjs/common';
-import { CommitUncertainError, ObjectNotFoundError } from '../../stores/etcd/errors';
+import { CommitUncertainError, ObjectNotFoundError, ValueNewerError } from '../../stores/etcd/errors';
 import { isEtcdFailure } from '../../stores/etcd/failures';
 import { MongoUnavailableError } from '../../stores/mongo/errors';
 import { ArtifactError } from '../artifacts/artifact-error';
@@ -17,6 +17,7 @@ export function problemOf(error: unknown): ApiProblem {
     const detail = 'etcd did not answer whether this was written; repeat the request with the same Idempotency-Key';
     return new ApiProblem('commit_uncertain', detail, { cause: error, members: { dependency: 'etcd' } });
   }
+  if (error instanceof ValueNewerError) return ofNewer(error);
   if (isEtcdFailure(error)) return unavailable('etcd', error);
   if (error instanceof MongoUnavailableError) return unavailable('mongodb', error);
   return ofHttpException(error) ?? new ApiProblem('internal_error', 'something went wrong; the log has it under this request id', { cause: error });
@@ -24,6 +25,11 @@ export function problemOf(error: unknown): ApiProblem {
 
 export function unavailable(dependency: string, cause: unknown): ApiProblem {
   return new ApiProblem('dependency_unavailable', `${dependency} cannot be reached`, { cause, members: { dependency } });
+}
+
+/** While servers of two versions run side by side, the same request may reach one that understands. */
+function ofNewer(error: ValueNewerError): ApiProblem {
+  return new ApiProblem('newer_version', `${error.message}; nothing was written`, { cause: error, members: { found: error.found, known: error.known } });
 }
 
 function ofInvalidDocument(error: InvalidDocument): ApiProblem {

@@ -45,6 +45,7 @@ export const problemKinds = {
   internal_error: { status: 500, title: 'A fault of the server' },
   dependency_unavailable: { status: 503, title: 'A dependency cannot be reached', retryable: true },
   commit_uncertain: { status: 503, title: 'It is not known whether this happened', retryable: true },
+  newer_version: { status: 503, title: 'A newer version of the server wrote this', retryable: true },
   store_full: { status: 503, title: 'The store is nearly full and takes no new work', retryable: true },
   not_ready: { status: 503, title: 'The server is not ready', retryable: true },
   projection_timeout: { status: 504, title: 'The revision was not reached in time', retryable: true },

@@ -32,6 +32,7 @@ export class AgentController {
   @ApiOperation({ summary: 'Say that the agent is there, and on what host' })
   @ApiResponse({ status: 200, standardSchema: registerResponse })
   @SerializeOptions({ schema: registerResponse })
+  @Problems('conflict', 'newer_version')
   register(@Body({ schema: registerRequest }) request: RegisterRequest, @AgentWorker() worker: WorkerEntries): Promise<RegisterResponse> {
     return this.registration.register(worker, request);
   }
@@ -66,9 +67,12 @@ export class AgentController {
   @ApiOperation({ summary: 'Say what was seen of allocations' })
   @ApiResponse({ status: 200, standardSchema: observationsResponse })
   @SerializeOptions({ schema: observationsResponse })
-  @Problems('conflict', 'commit_uncertain')
+  @Problems('conflict', 'commit_uncertain', 'newer_version')
   async observe(@Body({ schema: observationsRequest }) request: ObservationsRequest, @AgentWorker() worker: WorkerEntries): Promise<ObservationsResponse> {
-    if (request.hostPorts) await this.registration.observePorts(worker, request.hostPorts);
-    return this.observations.record(worker, request.observations);
+    // The ports first, so that who retries elsewhere knows of them; that they cannot be recorded keeps no observation back.
+    const [ports] = await Promise.allSettled([request.hostPorts && this.registration.observePorts(worker, request.hostPorts)]);
+    const recorded = await this.observations.record(worker, request.observations);
+    if (ports.status === 'rejected') throw ports.reason;
+    return recorded;
   }
 }

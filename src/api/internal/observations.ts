@@ -29,6 +29,8 @@ export class Observations {
       before.set(observation.instanceId, verdict);
       return verdict.then((result) => ({ allocationId: observation.allocationId, result }));
     });
+    // One that cannot be recorded keeps none of the others back.
+    await Promise.allSettled(results);
     return { results: await Promise.all(results) };
   }
 

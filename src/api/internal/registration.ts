@@ -25,6 +25,7 @@ export class AgentRegistration {
     const { leases, nudge } = this.dependencies;
     await this.observeHost(worker, () => request);
     const leaseId = await leases.grant(agentLeaseTtlMs);
+    // It belongs to one life of the agent, so a new one replaces it, whichever version of the server wrote the former.
     const lease: LeaseValue = { schemaVersion: 1, registeredAt: isoTime(Date.now()), leaseId };
     await leases.put(keys.workerLease(worker.id), lease, leaseId, false);
     nudge('Worker', worker.id);

@@ -10,6 +10,8 @@ import { keys } from './keys';
 export interface Compare {
   readonly key: string;
   readonly revision: number;
+  /** Of the value that was read. What a decision overwrites without saying this, the commit looks at itself. */
+  readonly schemaVersion?: number;
 }
 
 /** Why a change of a shared key is not possible; passed through to whoever decided. */
@@ -81,7 +83,8 @@ export async function transact(
   sharedBefore: SharedValues,
   sharedAfter: ReadonlyMap<string, unknown>,
 ): Promise<TransactionOutcome> {
-  const request = buildRequest(client, epoch, decisions, sharedBefore, sharedAfter);
+  const unseen = await readUnseen(client, decisions);
+  const request = buildRequest(client, epoch, decisions, unseen, sharedBefore, sharedAfter);
   const response = await client.txn(request.txn);
   if (response.succeeded) {
     const revision = Number(response.header.revision);
@@ -95,14 +98,17 @@ function buildRequest(
   client: EtcdClient,
   epoch: number,
   decisions: readonly Decision[],
+  unseen: SharedValues,
   sharedBefore: SharedValues,
   sharedAfter: ReadonlyMap<string, unknown>,
 ): { txn: ITxnRequest; comparedKeys: readonly string[] } {
-  const revisions = new Map<string, number>();
+  const revisions = new Map<string, number>([...unseen].map(([key, entry]) => [key, entry?.revision ?? 0]));
   const puts = new Map<string, unknown>();
   const deletes: string[] = [];
   let eventIndex = 0;
+  for (const [key, entry] of unseen) assertKnown(key, entry?.value);
   for (const decision of decisions) {
+    assertReplaceable(decision);
     for (const compare of decision.compares) revisions.set(compare.key, compare.revision);
     for (const put of decision.puts) puts.set(put.key, put.value);
     deletes.push(...decision.deletes);
@@ -137,6 +143,27 @@ function buildRequest(
   };
 }
 
+/** Keys that a decision puts without saying what is there. What it deletes so goes with the object that it belonged to. */
+export function unseenPuts({ compares, puts }: Decision): readonly string[] {
+  if (puts.length === 0) return [];
+  const seen = new Set(compares.filter(({ revision, schemaVersion }) => revision === 0 || schemaVersion !== undefined).map(({ key }) => key));
+  return puts.map(({ key }) => key).filter((key) => !seen.has(key));
+}
+
+/** A value that is made from scratch says nothing of the one it replaces, which a newer program may have written. */
+async function readUnseen(client: EtcdClient, decisions: readonly Decision[]): Promise<SharedValues> {
+  const unseen = decisions.flatMap(unseenPuts);
+  if (unseen.length === 0) return new Map();
+  const response = await client.txn({ compare: [], success: unseen.map((key) => ({ request_range: { key: client.key(key) } })), failure: [] });
+  return foundEntries(client, unseen, response.responses);
+}
+
+/** What a newer program means by a value is not known here, so it is neither replaced nor taken away. */
+function assertReplaceable({ compares, puts, deletes }: Decision): void {
+  const written = new Set([...puts.map(({ key }) => key), ...deletes]);
+  for (const { key, schemaVersion = 0 } of compares) if (written.has(key)) assertVersionKnown(key, schemaVersion);
+}
+
 /** Values are spread from what was read, so a newer writer's version number shows here, before it would be lost. */
 function encodeKnown(key: string, value: unknown): Buffer {
   assertKnown(key, value);
@@ -145,8 +172,17 @@ function encodeKnown(key: string, value: unknown): Buffer {
 
 /** Throws ValueNewerError for a value of a newer program than this one. */
 export function assertKnown(key: string, value: unknown): void {
-  const version = (value as { schemaVersion?: unknown } | undefined)?.schemaVersion;
-  if (typeof version === 'number' && version > schemaVersionKnown) throw new ValueNewerError(key, version, schemaVersionKnown);
+  assertVersionKnown(key, schemaVersionOf(value));
+}
+
+function assertVersionKnown(key: string, version: number): void {
+  if (version > schemaVersionKnown) throw new ValueNewerError(key, version, schemaVersionKnown);
+}
+
+/** 0 where a value says none. */
+export function schemaVersionOf(value: unknown): number {
+  const version = (value as { schemaVersion?: unknown } | null | undefined)?.schemaVersion;
+  return typeof version === 'number' ? version : 0;
 }
 
 function assertBounds(compares: number, puts: ReadonlyArray<{ value: Buffer }>, deletes: number): void {

@@ -3,6 +3,7 @@ import type { Header } from '../../domain/header';
 import { nextSequence } from '../../domain/header';
 import type { Entry } from './client';
 import type { Compare, Decision } from './commit';
+import { schemaVersionOf } from './commit';
 import { keys } from './keys';
 import type { DefinitionEntries, InstanceEntries, WorkerEntries } from './objects';
 import { resourceVersion } from './objects';
@@ -12,7 +13,7 @@ import type { WorkerSpec } from '../../domain/worker';
 
 /** A compare that says: as it was read, or still absent. */
 export function unchanged(key: string, entry: Entry<unknown> | undefined): Compare {
-  return { key, revision: entry?.revision ?? 0 };
+  return entry ? { key, revision: entry.revision, schemaVersion: schemaVersionOf(entry.value) } : absent(key);
 }
 
 /** A compare that says: nobody has it yet. */

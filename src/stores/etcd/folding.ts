@@ -1,7 +1,7 @@
 import { commitBytesMax, commitComparesMax, commitOperationsMax } from '../../domain/limits';
 import type { EtcdClient } from './client';
 import type { Decision, SharedRefusal, SharedValues } from './commit';
-import { assertKnown } from './commit';
+import { assertKnown, unseenPuts } from './commit';
 import { keys } from './keys';
 
 /** Share of the commit bounds that folding fills; the rest is headroom for the shared values themselves. */
@@ -31,7 +31,7 @@ export function takeBatch<T extends Sized>(waiting: readonly T[]): readonly T[] 
       writes.some((key) => written.has(key) || compared.has(key)) ||
       decision.compares.some(({ key, revision }) => written.has(key) || (compared.get(key) ?? revision) !== revision);
     if (clashes) continue;
-    total.compares += decision.compares.length + 1;
+    total.compares += decision.compares.length + unseenPuts(decision).length + 1;
     total.operations += writes.length;
     total.bytes += candidate.bytes;
     const full =

@@ -2,12 +2,13 @@ import { claimCapacity, emptyCapacity, releaseCapacity } from '../../domain/capa
 import type { Cause } from '../../domain/events';
 import type { Allocation } from '../../domain/instance';
 import type { InstanceChange } from '../../domain/instance-changes';
+import { mayExistOnHost } from '../../domain/instance-steps';
 import type { PlanEntry } from '../../domain/plan';
 import { claimPorts, emptyPorts, releasePorts } from '../../domain/ports';
 import type { WorkerCapacity, WorkerPorts } from '../../domain/worker';
 import type { WorkerChange } from '../../domain/worker-changes';
 import type { Compare, Decision, SharedChange } from './commit';
-import { eventOf, sequenceAfter, unchanged } from './decisions';
+import { absent, eventOf, sequenceAfter, unchanged } from './decisions';
 import { keys } from './keys';
 import type { InstanceEntries, WorkerEntries } from './objects';
 import { resourceVersion } from './objects';
@@ -106,7 +107,10 @@ function ledgerOf(entries: InstanceEntries, change: InstanceChange, commit: Life
       wanted: change.plan.wanted,
       workloadHash: change.status.workloadHash ?? '',
     };
-    return { compares: [], puts: [{ key: keys.planEntry(allocation.workerId, allocation.allocationId), value: entry }], deletes: [] };
+    const key = keys.planEntry(allocation.workerId, allocation.allocationId);
+    // Before its first start an allocation is in no plan, and the commit need not look whether something newer is there.
+    const isFirst = !mayExistOnHost({ status: entries.status.value });
+    return { compares: isFirst ? [absent(key)] : [], puts: [{ key, value: entry }], deletes: [] };
   }
   return { compares: [], puts: [], deletes: [] };
 }

@@ -20,6 +20,8 @@ export const budget: Budget = {
   rounds: isLong ? 10 : 1,
 };
 
+process.stderr.write(`faults by chance of BERTH_FAULTS_SEED=${budget.seed}${budget.isLong ? ', in the long form' : ''}\n`);
+
 /** Numbers from 0 up to 1 that depend on the seed alone (mulberry32). */
 export function chance(seed: number): () => number {
   let state = seed;

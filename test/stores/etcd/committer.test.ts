@@ -1,4 +1,5 @@
 import { commitBytesMax, commitComparesMax, commitOperationsMax } from '../../../src/domain/limits';
+import type { EtcdClient, KeyedEntry } from '../../../src/stores/etcd/client';
 import type { Decision, OutboxValue } from '../../../src/stores/etcd/commit';
 import { Committer } from '../../../src/stores/etcd/committer';
 import { CommitTooLargeError, ValueNewerError } from '../../../src/stores/etcd/errors';
@@ -83,7 +84,7 @@ describe('a commit', () => {
 
 describe('the bounds of a commit', () => {
   const put = (index: number, value: unknown = {}) => ({ key: `instances/i-${index}/state`, value });
-  const compare = (index: number) => ({ key: `instances/i-${index}/spec`, revision: 0 });
+  const compare = (index: number) => ({ key: `instances/i-${index}/state`, revision: 0 });
   const bare: Decision = { id: 'big', compares: [], puts: [], deletes: [], events: [] };
   const many = (length: number) => Array.from({ length }, (_, index) => index);
 
@@ -114,6 +115,13 @@ describe('the bounds of a commit', () => {
 
 describe('a value of a newer program', () => {
   const newer = { schemaVersion: 2, count: 5, unknown: 'kept' };
+  const key = 'instances/a/state';
+
+  /** Written past the committer, as only a newer program can. */
+  async function seed(client: EtcdClient): Promise<KeyedEntry> {
+    await client.raw.kv.put({ key: client.key(key), value: Buffer.from(JSON.stringify(newer)) });
+    return (await client.get(key))!;
+  }
 
   it('is not overwritten by what was made of it', async () => {
     const { client, committer } = open();
@@ -123,6 +131,50 @@ describe('a value of a newer program', () => {
     await expect(committer.commit(decision)).rejects.toThrow(ValueNewerError);
     expect((await client.get('instances/a/state'))?.value).toEqual({ schemaVersion: 1 });
     expect(await outbox(client, decision)).toBeUndefined();
+  });
+
+  it.each<[how: string, replacing: (revision: number) => Partial<Decision>]>([
+    ['overwritten by one that is made from scratch', () => ({ compares: [], puts: [{ key, value: { schemaVersion: 1 } }] })],
+    ['overwritten where the revision alone was compared', (revision) => ({ compares: [{ key, revision }], puts: [{ key, value: { schemaVersion: 1 } }] })],
+    ['overwritten where it was read', (revision) => ({ compares: [{ key, revision, schemaVersion: 2 }], puts: [{ key, value: { schemaVersion: 1 } }] })],
+    ['deleted where it was read', (revision) => ({ compares: [{ key, revision, schemaVersion: 2 }], puts: [], deletes: [key] })],
+  ])('is not %s', async (_how, replacing) => {
+    const { client, committer } = open();
+    const entry = await seed(client);
+    const decision = creating('a', replacing(entry.revision));
+    await expect(committer.commit(decision)).rejects.toThrow(new ValueNewerError(key, 2, 1));
+    expect(await client.get(key)).toEqual(entry);
+    expect(await outbox(client, decision)).toBeUndefined();
+  });
+
+  it('that appears between the look and the commit is not overwritten', async () => {
+    const { client, committer } = open();
+    await committer.commit({ id: 'seed', compares: [], puts: [{ key, value: { schemaVersion: 1 } }], deletes: [], events: [] });
+    const slow = openClient({ prefix: client.prefix });
+    const txn = slow.txn.bind(slow);
+    // What follows the first call, the look, finds a newer program to have been there.
+    slow.txn = async (request) => txn(request).finally(() => seed(client).finally(() => (slow.txn = txn)));
+    const decision = creating('a', { compares: [], puts: [{ key, value: { schemaVersion: 1, mine: true } }] });
+    await expect(new Committer(slow, () => 7).commit(decision)).rejects.toThrow(ValueNewerError);
+    expect((await client.get(key))?.value).toEqual(newer);
+  });
+
+  it('goes with the object that it belonged to, where nobody read it', async () => {
+    const { client, committer } = open();
+    await seed(client);
+    expect(await committer.commit(creating('b', { deletes: [key] }))).toMatchObject({ kind: 'done' });
+    expect(await client.get(key)).toBeUndefined();
+  });
+
+  it('holds nobody up but those who would overwrite it', async () => {
+    const { client, committer } = open();
+    await seed(client);
+    const guilty = creating('a', { compares: [], shared: counting('w') });
+    const others = ['b', 'c', 'd'].map((id) => creating(id, { shared: counting('w') }));
+    const outcomes = await Promise.allSettled([others[0]!, guilty, others[1]!, others[2]!].map((decision) => committer.commit(decision)));
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
+    expect((await client.get('workers/w/capacity'))?.value).toMatchObject({ count: 3 });
+    expect((await client.get(key))?.value).toEqual(newer);
   });
 
   it('is not overwritten by a shared change that makes its value from scratch', async () => {

@@ -5,9 +5,10 @@ import { begin, complete, scheduled } from '../../../src/domain/instance-changes
 import { heldPorts } from '../../../src/domain/ports';
 import { beginDestroy, beginProvision, destroyed, provisioned } from '../../../src/domain/worker-changes';
 import type { EtcdClient } from '../../../src/stores/etcd/client';
-import type { OutboxValue } from '../../../src/stores/etcd/commit';
+import type { Decision, OutboxValue } from '../../../src/stores/etcd/commit';
 import { Committer } from '../../../src/stores/etcd/committer';
 import { createDecision, workerSpecDecision } from '../../../src/stores/etcd/decisions';
+import { ValueNewerError } from '../../../src/stores/etcd/errors';
 import { keys } from '../../../src/stores/etcd/keys';
 import type { LifecycleCommit } from '../../../src/stores/etcd/lifecycle-decisions';
 import { instanceDecision, workerDecision } from '../../../src/stores/etcd/lifecycle-decisions';
@@ -135,6 +136,43 @@ describe('a release', () => {
     expect(await committer.commit(await terminate())).toEqual({ kind: 'refused', refusal: { code: 'LedgerMissing', message: 'workers/w-1/ports does not exist' } });
     expect((await fresh.instance('i-1')).status.value.phase).toBe('INSTANTIATING');
     expect((await ledger()).instances).toBe(1);
+  });
+});
+
+describe('what a newer program wrote', () => {
+  /** As a newer program would have: of the next version, with a field that is not known here. */
+  async function rewritten(key: string) {
+    const value = { ...((await client.get(key))?.value as object), schemaVersion: 2, addedByNewer: true };
+    await client.raw.kv.put({ key: client.key(key), value: Buffer.from(JSON.stringify(value)) });
+  }
+  const start = (id: string) => decide(id, (view) => begin('start', view, moment), { step: 'start', outcome: 'begin', workloadHash: 'hash' });
+  const stop = (id: string) => decide(id, (view) => begin('stop', view, moment), { step: 'stop', outcome: 'begin' });
+  const remove = (id: string) => decide(id, (view) => complete('remove', view, moment), { step: 'remove' });
+
+  it.each<[what: string, key: string, step: (id: string) => Promise<Decision>]>([
+    ['status is not overwritten by the next one', keys.instanceStatus('i-1'), stop],
+    ['plan entry is not overwritten by one that is made from scratch', keys.planEntry('w-1', 'a-i-1'), stop],
+    ['allocation is not released: what it holds is not known', keys.instanceAllocation('i-1'), remove],
+    ['ledger of capacity is not written', keys.workerCapacity('w-1'), remove],
+    ['ledger of ports is not written', keys.workerPorts('w-1'), remove],
+  ])('%s', async (_what, key, step) => {
+    for (const id of ['i-1', 'i-2']) {
+      await createInstance(id);
+      await committer.commit(await place(id, id === 'i-1' ? 2000 : 2001));
+      await committer.commit(await start(id));
+    }
+    await rewritten(key);
+    const before = await client.list('');
+    await expect(committer.commit(await step('i-1'))).rejects.toThrow(new ValueNewerError(key, 2, 1));
+    expect((await client.list('')).entries).toEqual(before.entries);
+    expect(await committer.commit(await stop('i-2'))).toMatchObject({ kind: 'done' });
+  });
+
+  it('of a worker is not taken away with its end', async () => {
+    await workerStep('destroy.begin', (view) => beginDestroy(view, moment));
+    await rewritten(keys.workerCapacity('w-1'));
+    await expect(workerStep('destroy.complete', (view) => destroyed(view, moment))).rejects.toThrow(ValueNewerError);
+    expect((await fresh.worker('w-1')).capacity?.value).toMatchObject({ schemaVersion: 2, addedByNewer: true });
   });
 });
 

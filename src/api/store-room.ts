@@ -1,20 +1,26 @@
 import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import { Inject, Injectable } from '@nestjs/common';
 import { storeFullRatio, storeSizeCheckIntervalMs } from '../domain/limits';
+import type { StoreUsage } from '../stores/etcd/maintenance';
+import { StoreMaintenance } from '../stores/etcd/maintenance';
 import type { ApiDependencies } from './dependencies';
 import { apiDependencies } from './dependencies';
 import { ApiProblem } from './http/problem';
 
 /**
- * Knows how full etcd is. Beyond its quota etcd takes no more writes at all, not even those that free something,
- * so new work ends long before.
+ * Knows how full etcd is. Beyond its quota etcd takes no more writes at all, so new work ends long before, and leaves
+ * the rest to what ends and releases. What counts is what is in use: etcd writes to its free pages first, and those
+ * that it has once allocated it keeps.
  */
 @Injectable()
 export class StoreRoom implements OnModuleInit, OnModuleDestroy {
-  private bytes = 0;
+  private readonly store: StoreMaintenance;
+  private usage: Pick<StoreUsage, 'usedBytes' | 'noSpace'> = { usedBytes: 0, noSpace: false };
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(@Inject(apiDependencies) private readonly dependencies: ApiDependencies) {}
+  constructor(@Inject(apiDependencies) private readonly dependencies: ApiDependencies) {
+    this.store = new StoreMaintenance(dependencies.etcd);
+  }
 
   async onModuleInit(): Promise<void> {
     await this.measure();
@@ -26,17 +32,20 @@ export class StoreRoom implements OnModuleInit, OnModuleDestroy {
   }
 
   refuseWhenFull(): void {
-    const { etcdQuotaBytes } = this.dependencies;
-    if (this.bytes < etcdQuotaBytes * storeFullRatio) return;
-    const detail = `etcd holds ${this.bytes} of ${etcdQuotaBytes} bytes; new work waits until it was compacted or given a larger quota`;
-    throw new ApiProblem('store_full', detail, { members: { usedBytes: this.bytes, quotaBytes: etcdQuotaBytes } });
+    const { etcdQuotaBytes: quotaBytes } = this.dependencies;
+    const { usedBytes, noSpace } = this.usage;
+    if (!noSpace && usedBytes < quotaBytes * storeFullRatio) return;
+    const state = noSpace ? 'is full and writes nothing' : `uses ${usedBytes} of ${quotaBytes} bytes`;
+    throw new ApiProblem('store_full', `etcd ${state}; new work waits until there is room again`, {
+      members: { usedBytes, quotaBytes },
+      headers: { 'retry-after': String(Math.ceil(storeSizeCheckIntervalMs / 1000)) },
+    });
   }
 
-  /** When etcd does not answer, the last size stands: whoever wants to write hears of that anyway. */
+  /** When etcd does not answer, what was last measured stands: whoever wants to write hears of that anyway. */
   private async measure(): Promise<void> {
     try {
-      const status = await this.dependencies.etcd.raw.maintenance.status();
-      this.bytes = Number(status.dbSize);
+      this.usage = await this.store.usage();
     } catch (err) {
       this.dependencies.log.warn({ err }, 'etcd did not say how full it is');
     }

@@ -62,7 +62,7 @@ export const problemsMax = 100;
 /** How often the API decides anew when somebody else was faster, within one request. */
 export const admissionAttemptsMax = 5;
 export const idempotencyRecordTtlMs = 24 * 60 * 60 * 1000;
-/** New work is refused with `store_full` from this share of etcd's quota on. */
+/** New work is refused with `store_full` when this share of etcd's quota is in use. */
 export const storeFullRatio = 0.7;
 
 // Requests.
@@ -92,6 +92,11 @@ export const pageSizeMax = 200;
 export const startWaitMs = 1_500;
 /** After this long the engine gives the lifecycles of a dead control process to another one; it must exceed `startWaitMs` by far. */
 export const workflowTaskTimeoutMs = 5_000;
+/** How long one call of the engine may take, repetitions included. */
+export const engineCallTimeoutMs = 10_000;
+/** How often a control process asks whether it can reach the store; after so many failures in a row it takes no lifecycles. */
+export const ableCheckIntervalMs = 1_000;
+export const ableChecksFailedMax = 3;
 export const nudgesPerRunMax = 500;
 export const nudgeQueueMax = 10_000;
 export const nudgesInFlightMax = 16;
@@ -111,6 +116,24 @@ export const retryBackoffFactorCeiling = 10;
 // Leaders.
 export const leaderLeaseTtlMs = 6_000;
 export const leaderRenewIntervalMs = 2_000;
+/** How often the controller leader looks how full etcd is. */
+export const storeUpkeepIntervalMs = 5_000;
+/** With this share of etcd's quota in use history is compacted, so that it is not what new work is refused for. */
+export const storeCompactRatio = 0.5;
+/** How much history a compaction leaves, for watches to resume within; with new work refused it leaves none. */
+export const storeHistoryKeptMs = 5 * 60 * 1000;
+export const storeCompactIntervalMs = 60_000;
+/** With this share of the quota allocated etcd is defragmented, if that frees at least the second share of it. */
+export const storeDefragmentRatio = 0.85;
+export const storeDefragmentGainRatio = 0.1;
+/** Defragmentation stops everybody for seconds. */
+export const storeDefragmentIntervalMs = 10 * 60 * 1000;
+/** Compactions while new work is refused, and defragmentations while nothing can be written, are at least so far apart. */
+export const storeUrgentIntervalMs = 10_000;
+/** The alarm of a full etcd is taken back when less than this share of the quota is allocated. */
+export const storeDisarmRatio = 0.95;
+/** How long a compaction or defragmentation is waited for; etcd carries on when nobody waits any more. */
+export const storeMaintenanceTimeoutMs = 15_000;
 
 // Workers and their agents.
 export const agentLeaseTtlMs = 15_000;

@@ -1,4 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
+import { engineCallTimeoutMs } from '../domain/limits';
 
 export interface EngineOptions {
   readonly address: string;
@@ -10,4 +11,9 @@ export interface EngineOptions {
 export function openEngine(options: EngineOptions): { client: Client; connection: Connection } {
   const connection = Connection.lazy({ address: options.address, connectTimeout: '10s' });
   return { connection, client: new Client({ connection, namespace: options.namespace }) };
+}
+
+/** A call of the engine that ends in bounded time: on a connection that lost its route it would otherwise wait for minutes. */
+export function withinBound<T>(client: Client, call: () => Promise<T>): Promise<T> {
+  return client.withDeadline(Date.now() + engineCallTimeoutMs, call);
 }

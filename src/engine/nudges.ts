@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { LifecycleKind, ObjectReference } from '../domain/answer';
 import { nudgeQueueMax, nudgesInFlightMax, workflowTaskTimeoutMs } from '../domain/limits';
+import { withinBound } from './connection';
 import type { LifecycleStart } from './lifecycle-start';
 import { lifecycleTypes, nudgeSignal } from '../workflows/messages';
 
@@ -40,6 +41,11 @@ export class Nudges {
     this.pump();
   }
 
+  /** Asks an object's lifecycle to look, at once; false when the engine did not take it. Never fails. */
+  deliver(object: ObjectReference): Promise<boolean> {
+    return this.send(lifecycleId(object), object);
+  }
+
   /** Resolves when nothing waits and nothing is in flight. */
   settled(): Promise<void> {
     if (this.inFlight === 0 && this.waiting.size === 0) return Promise.resolve();
@@ -59,23 +65,27 @@ export class Nudges {
     }
   }
 
-  private async send(workflowId: string, object: ObjectReference): Promise<void> {
+  private async send(workflowId: string, object: ObjectReference): Promise<boolean> {
     const { client, taskQueue, startOf, onProblem } = this.options;
     try {
       const start = await startOf(object);
-      await client.workflow.signalWithStart(lifecycleTypes[object.kind], {
-        workflowId,
-        taskQueue,
-        args: start?.firstStep === undefined ? [object.id] : [object.id, start.firstStep],
-        signal: nudgeSignal,
-        signalArgs: [],
-        workflowTaskTimeout: workflowTaskTimeoutMs,
-        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-        workflowIdConflictPolicy: 'USE_EXISTING',
-        ...(start && { typedSearchAttributes: start.attributes }),
-      });
+      await withinBound(client, () =>
+        client.workflow.signalWithStart(lifecycleTypes[object.kind], {
+          workflowId,
+          taskQueue,
+          args: start?.firstStep === undefined ? [object.id] : [object.id, start.firstStep],
+          signal: nudgeSignal,
+          signalArgs: [],
+          workflowTaskTimeout: workflowTaskTimeoutMs,
+          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+          workflowIdConflictPolicy: 'USE_EXISTING',
+          ...(start && { typedSearchAttributes: start.attributes }),
+        }),
+      );
+      return true;
     } catch (cause) {
       onProblem(`nudging ${workflowId} failed, it is left to the repairer`, cause);
+      return false;
     }
   }
 }

@@ -1,8 +1,10 @@
 import type { Client, Connection } from '@temporalio/client';
 import { ScheduleAlreadyRunning, ScheduleNotFoundError } from '@temporalio/client';
-import type { ObjectReference } from '../domain/answer';
+import type { LifecycleKind, ObjectReference } from '../domain/answer';
 import type { EngineOptions } from './connection';
+import { withinBound } from './connection';
 import { isNotFound } from './errors';
+import type { Nudges } from './nudges';
 import { lifecycleId } from './nudges';
 import { registerSearchAttributes } from './search-attributes';
 
@@ -10,8 +12,8 @@ import { registerSearchAttributes } from './search-attributes';
 export const ledgerAuditScheduleId = 'berth-ledger-audit';
 const ledgerAuditInterval = '10m';
 
-/** Makes the maintenance schedules, unless they are there; answers whether any was missing. */
-export async function ensureSchedules(client: Client, taskQueue: string): Promise<boolean> {
+/** Makes the maintenance schedules, unless they are there. */
+async function ensureSchedules(client: Client, taskQueue: string): Promise<void> {
   try {
     await client.schedule.create({
       scheduleId: ledgerAuditScheduleId,
@@ -19,29 +21,38 @@ export async function ensureSchedules(client: Client, taskQueue: string): Promis
       action: { type: 'startWorkflow', workflowType: 'auditLedger', taskQueue, workflowId: 'maintenance/ledger-audit', args: [] },
       policies: { overlap: 'SKIP', catchupWindow: ledgerAuditInterval },
     });
-    return true;
   } catch (error) {
-    if (error instanceof ScheduleAlreadyRunning) return false;
-    throw error;
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
   }
 }
 
-/** False when the schedule, and with it the engine's database, is gone; both that and the search attributes are then made anew. */
-export async function engineRemembers(client: Client, connection: Connection, options: EngineOptions): Promise<boolean> {
+async function hasSchedules(client: Client): Promise<boolean> {
   try {
     await client.schedule.getHandle(ledgerAuditScheduleId).describe();
     return true;
   } catch (error) {
-    if (!(error instanceof ScheduleNotFoundError)) throw error;
-    await registerSearchAttributes(connection, options.namespace);
-    return !(await ensureSchedules(client, options.taskQueue));
+    if (error instanceof ScheduleNotFoundError) return false;
+    throw error;
   }
+}
+
+/**
+ * What the engine knows of us. The schedule is its sentinel, so it is made last, once everything alive has its
+ * lifecycle, and by the one who sees to that: whoever else made it would hide that the rest is still missing.
+ */
+export function engineMemory(client: Client, connection: Connection, nudges: Nudges, options: EngineOptions) {
+  return {
+    isThere: () => withinBound(client, () => hasSchedules(client)),
+    prepare: () => withinBound(client, () => registerSearchAttributes(connection, options.namespace)),
+    restore: (kind: LifecycleKind, id: string) => nudges.deliver({ kind, id }),
+    complete: () => withinBound(client, () => ensureSchedules(client, options.taskQueue)),
+  };
 }
 
 /** Whether an object's lifecycle has an open run. */
 export async function hasLifecycle(client: Client, object: ObjectReference): Promise<boolean> {
   try {
-    const description = await client.workflow.getHandle(lifecycleId(object)).describe();
+    const description = await withinBound(client, () => client.workflow.getHandle(lifecycleId(object)).describe());
     return description.status.name === 'RUNNING';
   } catch (error) {
     if (isNotFound(error)) return false;

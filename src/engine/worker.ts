@@ -17,14 +17,19 @@ export function installRuntime(log: Logger): void {
   Runtime.install({ logger, shutdownSignals: [] });
 }
 
-/** A worker that runs lifecycles and their activities. The caller runs it, shuts it down, and closes the connection. */
-export async function createEngineWorker(
+/** The connection of workers; the caller closes it when the last of them has ended. */
+export function connectWorkers(options: EngineOptions): Promise<NativeConnection> {
+  return NativeConnection.connect({ address: options.address });
+}
+
+/** A worker that runs lifecycles and their activities. The caller runs it and shuts it down. */
+export function createEngineWorker(
+  connection: NativeConnection,
   options: EngineOptions,
   activities: LifecycleActivities & MaintenanceActivities,
   buildId: string,
-): Promise<{ worker: Worker; connection: NativeConnection }> {
-  const connection = await NativeConnection.connect({ address: options.address });
-  const worker = await Worker.create({
+): Promise<Worker> {
+  return Worker.create({
     connection,
     namespace: options.namespace,
     taskQueue: options.taskQueue,
@@ -39,5 +44,4 @@ export async function createEngineWorker(
     shutdownGraceTime: '5s',
     shutdownForceTime: '15s',
   });
-  return { worker, connection };
 }

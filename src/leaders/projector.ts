@@ -2,10 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { RecordedEvent } from '../domain/events';
 import { projectorBatchMax } from '../domain/limits';
 import type { EtcdClient, KeyedEntry } from '../stores/etcd/client';
-import type { OutboxValue } from '../stores/etcd/commit';
+import type { Compare, OutboxValue } from '../stores/etcd/commit';
+import { assertKnown, schemaVersionKnown, schemaVersionOf } from '../stores/etcd/commit';
 import type { Committer } from '../stores/etcd/committer';
 import { keys } from '../stores/etcd/keys';
-import type { Term } from '../stores/etcd/leadership';
+import type { Term, Vacancy } from '../stores/etcd/leadership';
 import type { WatchCache } from '../stores/etcd/watch-cache';
 import { untilChange } from './until-change';
 
@@ -35,7 +36,7 @@ export async function leadProjection(dependencies: ProjectorDependencies, term: 
   const { cache, onProblem } = dependencies;
   while (!term.signal.aborted) {
     try {
-      if ((await projectBatch(dependencies, term)) === projectorBatchMax) continue;
+      await drainOutbox(dependencies, term);
     } catch (cause) {
       onProblem('projecting events failed, they stay in the outbox', cause);
       await pause(retryDelayMs, term.signal);
@@ -45,19 +46,34 @@ export async function leadProjection(dependencies: ProjectorDependencies, term: 
   }
 }
 
+/** Moves events until the outbox is empty. Trimming is made of deletes alone, so it works in a full etcd as well. */
+export async function drainOutbox(dependencies: ProjectorDependencies, { fence, signal }: Term | Vacancy): Promise<void> {
+  while (!signal.aborted) {
+    if ((await projectBatch(dependencies, fence)) < projectorBatchMax) return;
+  }
+}
+
 /** Records the oldest outbox entries; answers how many there were. */
-async function projectBatch({ client, committer, record }: ProjectorDependencies, term: Term): Promise<number> {
-  const { entries } = await client.list(keys.outboxPrefix, projectorBatchMax);
+async function projectBatch({ client, committer, record }: ProjectorDependencies, fence: Compare): Promise<number> {
+  const listed = await client.list(keys.outboxPrefix, projectorBatchMax);
+  const entries = understood(listed.entries);
   if (entries.length === 0) return 0;
   await record.insert(entries.flatMap(eventsOf));
   const last = entries[entries.length - 1]!;
   // Half of the bound on operations, since every delete of the batch is in one transaction.
   for (let from = 0; from < entries.length; from += projectorBatchMax / 2) {
     const batch = entries.slice(from, from + projectorBatchMax / 2);
-    const outcome = await committer.commit({ id: `trim/${last.revision}/${from}`, compares: [term.fence], puts: [], deletes: batch.map((entry) => entry.key), events: [] });
-    if (outcome.kind !== 'done') throw new Error('this projector is no longer the leader');
+    const outcome = await committer.commit({ id: `trim/${last.revision}/${from}`, compares: [fence], puts: [], deletes: batch.map((entry) => entry.key), events: [] });
+    if (outcome.kind !== 'done') throw new Error('another projector leads by now');
   }
   return entries.length;
+}
+
+/** What comes before the first entry of a newer program, which alone knows all that is in it. Throws ValueNewerError where that is the first. */
+function understood(entries: readonly KeyedEntry[]): readonly KeyedEntry[] {
+  const newer = entries.findIndex(({ value }) => schemaVersionOf(value) > schemaVersionKnown);
+  if (newer === 0) assertKnown(entries[0]!.key, entries[0]!.value);
+  return newer === -1 ? entries : entries.slice(0, newer);
 }
 
 /** The events of one outbox entry, each with its place in the one order. */

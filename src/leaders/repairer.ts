@@ -10,9 +10,20 @@ import type { Term } from '../stores/etcd/leadership';
 export interface RepairerDependencies {
   readonly cached: CachedObjects;
   readonly nudge: (kind: LifecycleKind, id: string) => void;
-  /** Whether the engine still knows us; false once after its database was lost. */
-  readonly engineRemembers: () => Promise<boolean>;
+  readonly engine: EngineMemory;
   readonly onProblem: (problem: string, cause: unknown) => void;
+}
+
+/** What the engine knows of us, and how it is taught anew after its database was lost. */
+export interface EngineMemory {
+  /** False from when the engine's database is lost until `complete`. */
+  isThere(): Promise<boolean>;
+  /** Makes the engine ready to hold lifecycles. */
+  prepare(): Promise<void>;
+  /** Starts an object's lifecycle, or nudges the one that runs; false when the engine did not take it. */
+  restore(kind: LifecycleKind, id: string): Promise<boolean>;
+  /** Says that everything alive has its lifecycle. */
+  complete(): Promise<void>;
 }
 
 const roundIntervalMs = 1_000;
@@ -33,15 +44,36 @@ interface Candidate {
 export async function leadRepair(dependencies: RepairerDependencies, term: Term): Promise<void> {
   const dueSince = new Map<string, { version: number; sinceMs: number }>();
   for (let round = 0; !term.signal.aborted; round++) {
-    const everythingIsDue = round % engineCheckEveryRounds === 0 && !(await remembers(dependencies));
-    const candidates = everyObject(dependencies.cached, Date.now());
-    const chosen = everythingIsDue ? candidates.filter(({ alive }) => alive) : unattended(candidates, dueSince, Date.now());
+    if (round % engineCheckEveryRounds === 0) await restoreEngine(dependencies, term);
+    const chosen = unattended(everyObject(dependencies.cached, Date.now()), dueSince, Date.now());
     for (const batch of inBatches(chosen, repairsPerSecondMax)) {
       for (const { kind, id } of batch) dependencies.nudge(kind, id);
       await pause(roundIntervalMs, term.signal);
       if (term.signal.aborted) return;
     }
     if (chosen.length === 0) await pause(roundIntervalMs, term.signal);
+  }
+}
+
+/**
+ * Gives everything alive its lifecycle again after the engine's database was lost. Only when the engine has taken the
+ * last one does it count as knowing us: else a leader that dies half-way, or an engine that goes away again, would
+ * leave the rest without anybody who looks after them.
+ */
+async function restoreEngine({ engine, cached, onProblem }: RepairerDependencies, term: Term): Promise<void> {
+  try {
+    if (await engine.isThere()) return;
+    await engine.prepare();
+    const alive = everyObject(cached, Date.now()).filter((candidate) => candidate.alive);
+    if (alive.length > 0) onProblem(`the engine knows nothing of us, giving ${alive.length} objects their lifecycles anew`, undefined);
+    for (const batch of inBatches(alive, repairsPerSecondMax)) {
+      const taken = await Promise.all(batch.map(({ kind, id }) => engine.restore(kind, id)));
+      if (term.signal.aborted || taken.includes(false)) return; // At the next check all over again.
+      await pause(roundIntervalMs, term.signal);
+    }
+    await engine.complete();
+  } catch (cause) {
+    onProblem('the engine does not answer', cause);
   }
 }
 
@@ -81,15 +113,6 @@ function everyObject(cached: CachedObjects, nowMs: number): Candidate[] {
       alive: entries.status.value.phase !== 'TERMINATED',
     })),
   ];
-}
-
-async function remembers({ engineRemembers, onProblem }: RepairerDependencies): Promise<boolean> {
-  try {
-    return await engineRemembers();
-  } catch (cause) {
-    onProblem('the engine does not answer', cause);
-    return true;
-  }
 }
 
 function inBatches<T>(items: readonly T[], size: number): T[][] {

@@ -14,20 +14,26 @@ import { openEngine } from '../engine/connection';
 import type { EngineOptions } from '../engine/connection';
 import { lifecycleStartsFrom } from '../engine/lifecycle-start';
 import { Nudges } from '../engine/nudges';
-import { engineRemembers, ensureSchedules, hasLifecycle } from '../engine/schedules';
+import { engineMemory, hasLifecycle } from '../engine/schedules';
 import { registerSearchAttributes } from '../engine/search-attributes';
-import { createEngineWorker } from '../engine/worker';
+import { workWhileAble } from '../engine/work-while-able';
+import { connectWorkers, createEngineWorker } from '../engine/worker';
 import { leadProjection } from '../leaders/projector';
 import { leadRepair } from '../leaders/repairer';
 import { leadScheduling } from '../leaders/scheduler';
+import { leadUpkeep, standIn, StoreUpkeep } from '../leaders/store-upkeep';
+import { EtcdClient } from '../stores/etcd/client';
 import { Leadership } from '../stores/etcd/leadership';
+import { StoreMaintenance } from '../stores/etcd/maintenance';
 import type { Documents } from './documents';
+import type { Settings } from './environment';
 import type { Running } from './run';
 import type { LiveStores } from './stores';
 
 export interface ControlPlaneOptions {
   readonly live: LiveStores;
   readonly documents: Documents;
+  readonly settings: Pick<Settings, 'etcdEndpoints' | 'etcdPrefix' | 'etcdQuotaBytes'>;
   readonly engine: EngineOptions;
   readonly providers: ReadonlyMap<string, Provider>;
   readonly buildId: string;
@@ -46,38 +52,52 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const fleet = new Fleet(live.cached);
   const placement = new Placement({ ...live, fleet, clock: systemClock });
   const activities = wireActivities(options, placement, nudge, (object) => hasLifecycle(temporal, object));
-  const { worker, connection: native } = await createEngineWorker(engine, activities, options.buildId);
-  await ensureSchedules(temporal, engine.taskQueue);
+  const native = await connectWorkers(engine);
+  const create = () => createEngineWorker(native, engine, activities, options.buildId);
+  const worker = await create();
 
+  const projection = { ...live, record: options.documents.auditEvents, onProblem };
+  const { upkeep, close: closeUpkeep } = openUpkeep(live.client, options.settings, log);
   const holder = `${hostname()}/${process.pid}`;
   const leaders = [
-    new Leadership(live.leases, 'scheduler', holder, (term) => leadScheduling({ ...live, fleet, placement, nudge }, term), onProblem),
+    new Leadership(live.leases, 'scheduler', holder, (term) => leadScheduling({ ...live, fleet, placement, nudge, onProblem }, term), onProblem),
     new Leadership(
       live.leases,
       'controller',
       holder,
       async (term) => {
         await Promise.all([
-          leadProjection({ ...live, record: options.documents.auditEvents, onProblem }, term),
-          leadRepair({ cached: live.cached, nudge, engineRemembers: () => engineRemembers(temporal, connection, engine), onProblem }, term),
+          leadProjection(projection, term),
+          leadUpkeep(upkeep, onProblem, term),
+          leadRepair({ cached: live.cached, nudge, engine: engineMemory(temporal, connection, nudges, engine), onProblem }, term),
         ]);
       },
       onProblem,
+      { whileFull: (vacancy) => standIn(projection, upkeep, vacancy) },
     ),
   ];
-  const ended = worker.run();
+  const stopping = new AbortController();
+  const ended = workWhileAble(worker, { create, check: () => live.client.revision(), onProblem }, stopping.signal);
   for (const leader of leaders) leader.start();
   log.info({ taskQueue: engine.taskQueue }, 'control runs lifecycles');
   return {
     ended,
     stop: async () => {
       await Promise.all(leaders.map((leader) => leader.stop()));
-      worker.shutdown();
+      closeUpkeep();
+      stopping.abort();
       await ended;
       await native.close();
       await connection.close();
     },
   };
+}
+
+/** What keeps room in etcd, with a connection to each member, since each has pages of its own. */
+function openUpkeep(client: EtcdClient, { etcdEndpoints, etcdPrefix, etcdQuotaBytes }: ControlPlaneOptions['settings'], log: Logger): { upkeep: StoreUpkeep; close: () => void } {
+  const members = etcdEndpoints.map((endpoint) => new EtcdClient({ endpoints: [endpoint], prefix: etcdPrefix }));
+  const upkeep = new StoreUpkeep({ store: new StoreMaintenance(client, members), quotaBytes: etcdQuotaBytes, onDone: (deed) => log.info(deed) });
+  return { upkeep, close: () => members.forEach((member) => member.close()) };
 }
 
 function wireActivities(

@@ -19,6 +19,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
   const running = await startControlPlane({
     live,
     documents,
+    settings,
     engine: { address: settings.temporalAddress, namespace: settings.temporalNamespace, taskQueue: settings.temporalTaskQueue },
     providers: providersOf(settings),
     buildId: berthVersion(),

@@ -1,6 +1,9 @@
 import type { InstanceDocument } from '../../src/api/instances/schemas';
 import { idempotencyRecordTtlMs } from '../../src/domain/limits';
+import type { Decision } from '../../src/stores/etcd/commit';
+import type { Committer } from '../../src/stores/etcd/committer';
 import type { IdempotencyRecord } from '../../src/stores/etcd/decisions';
+import { keys } from '../../src/stores/etcd/keys';
 import type { ProblemBody } from './support/client';
 import { Lifecycle } from './support/lifecycle';
 import { definitions, instances, Objects, templates, webDocument, workers } from './support/objects';
@@ -130,4 +133,26 @@ test('a record lives for a day and says what it was for, but not what was asked'
   const record = entries.find(({ value }) => (value as IdempotencyRecord).objectId === body.id)!.value as IdempotencyRecord;
   expect(record).toMatchObject({ schemaVersion: 1, kind: 'Instance', requestHash: expect.stringMatching(/^[0-9a-f]{64}$/) });
   expect(Date.parse(record.expiresAt) - Date.parse(record.createdAt)).toBe(idempotencyRecordTtlMs);
+});
+
+test('whoever gives no key is told that it is done, too, when the answer of its commit was lost and its event has moved on', async () => {
+  const withLostAnswers = await TestApi.start(freshWorld(), (dependencies) => {
+    const { committer, etcd } = dependencies;
+    const commit = async (decision: Decision) => {
+      await committer.commit(decision);
+      await etcd.raw.kv.deleteRange({ key: etcd.key(keys.outbox(decision.id)) });
+      return committer.commit(decision);
+    };
+    return { ...dependencies, committer: Object.assign(Object.create(committer) as Committer, { commit }) };
+  });
+  try {
+    const { client } = withLostAnswers;
+    expect(await client.post(definitions, webDocument())).toMatchObject({ status: 201 });
+    const created = await client.post<InstanceDocument>(instances, web);
+    expect(created).toMatchObject({ status: 201, body: { generation: 1 } });
+    expect(created.headers.get('idempotency-replayed')).toBeNull();
+    expect(await client.delete(`${instances}/${created.body.id}`)).toMatchObject({ status: 202, body: { id: created.body.id, generation: 2 } });
+  } finally {
+    await withLostAnswers.stop();
+  }
 });

@@ -2,6 +2,8 @@ import type { InstanceDocument } from '../../src/api/instances/schemas';
 import type { ProblemBody } from './support/client';
 import { Lifecycle } from './support/lifecycle';
 import { definitions, instances, Objects, templates, webDocument, workers } from './support/objects';
+import { StoreMaintenance } from '../../src/stores/etcd/maintenance';
+import { eventually, OwnEtcd } from '../support/etcd';
 import { freshWorld, TestApi } from './support/test-api';
 
 const world = freshWorld();
@@ -39,6 +41,7 @@ test.each([
   const before = await full.keys();
   const reply = await full.client.post<ProblemBody>(path, body);
   expect(reply).toMatchObject({ status: 503, body: { code: 'store_full', retryable: true, quotaBytes: 16 * 1024 } });
+  expect(Number(reply.headers.get('retry-after'))).toBeGreaterThan(0);
   expect(Number(reply.body['usedBytes'])).toBeGreaterThan(16 * 1024 * 0.7);
   expect(await full.keys()).toEqual(before);
 });
@@ -56,4 +59,23 @@ test('what gives room back still works', async () => {
 test('a repetition of what was admitted before is answered', async () => {
   const reply = await full.client.post<InstanceDocument>(instances, web, keyed);
   expect(reply).toMatchObject({ status: 201, body: { id: running.id } });
+});
+
+test('an etcd that raised its alarm is full, whatever is in use, until the alarm is taken back', async () => {
+  const etcd = await OwnEtcd.start({ quotaBytes: 1024 * 1024 });
+  let api: TestApi | undefined;
+  try {
+    const inEtcd = freshWorld({ etcdEndpoint: etcd.url, etcdQuotaBytes: 2 * 1024 ** 3 });
+    const template = { name: 'small', provider: 'local', capacity: { cpu: 1, memory: '1Gi', storage: '1Gi' } };
+    api = await TestApi.start(inEtcd);
+    const { raw } = api.dependencies.etcd;
+    const store = new StoreMaintenance(api.dependencies.etcd);
+    await expect(raw.kv.put({ key: Buffer.from('filler'), value: Buffer.alloc(1024 * 1024) })).rejects.toThrow('space exceeded');
+    await eventually('the api has seen it', async () => (await api!.client.post<ProblemBody>(templates, template)).body.code === 'store_full');
+    await store.disarm();
+    await eventually('the api has seen that it is over', async () => (await api!.client.post(templates, template)).status === 201);
+  } finally {
+    await api?.stop();
+    await etcd.remove();
+  }
 });

@@ -16,12 +16,12 @@ import { Exclusion, Pool } from './matrix/pool';
 type Result = { readonly struckAt: string } | { readonly failure: unknown };
 
 /** So many cells are under way at once. */
-const cellsAtOnce = 6;
+const cellsAtOnce = 8;
 const results = new Map<string, Result>();
 const names = [...instanceStepNames.map((step) => `instances ${step}`), ...workerStepNames.map((step) => `workers ${step}`)];
 let build: TestBuild;
 let stack: FaultStack;
-let judgement: string;
+let judgement = 'not judged';
 
 beforeAll(async () => {
   build = makeTestBuild({ directory: join(process.env['TMPDIR'] ?? '/tmp', `berth-refusing-provider-${process.pid}`), patches: [refusingProvider] });
@@ -44,7 +44,7 @@ beforeAll(async () => {
 }, 900_000);
 
 afterAll(async () => {
-  await stack?.end();
+  await stack?.end(judgement !== nothingBroken);
   build?.remove();
   process.stderr.write(`${matrixTable(names, columns.map(({ fault }) => fault), (row, fault) => 'struckAt' in (results.get(`${row}, ${fault}`) ?? {}))}\n`);
 }, 120_000);

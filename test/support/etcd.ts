@@ -25,6 +25,11 @@ export function closeClients(): void {
   for (const client of clients.splice(0)) client.close();
 }
 
+export interface OwnEtcdOptions {
+  /** etcd's own default, 2 GiB, unless given. */
+  readonly quotaBytes?: number;
+}
+
 /**
  * An etcd with nothing but its own defaults, as somebody else's would be, that a test may freeze, kill and start again
  * on the same data and port.
@@ -37,11 +42,11 @@ export class OwnEtcd {
     private readonly removeDirectory: () => void,
   ) {}
 
-  static async start(): Promise<OwnEtcd> {
+  static async start(options: OwnEtcdOptions = {}): Promise<OwnEtcd> {
     const report = () => undefined;
     const directory = await createRunDirectory('etcd', report);
     const binary = await findBinary('etcd', { report });
-    const start = (port?: number) => startServer(plainEtcd(directory.path), { directory: directory.path, binary, report, ...(port !== undefined && { port }) });
+    const start = (port?: number) => startServer(plainEtcd(directory.path, options), { directory: directory.path, binary, report, ...(port !== undefined && { port }) });
     const { child, ports } = await start();
     return new OwnEtcd(child, `http://127.0.0.1:${ports[0]}`, start, () => directory.remove());
   }
@@ -72,7 +77,7 @@ export class OwnEtcd {
   }
 }
 
-function plainEtcd(directory: string): ServerPlan {
+function plainEtcd(directory: string, { quotaBytes }: OwnEtcdOptions): ServerPlan {
   return {
     name: 'etcd',
     ports: 2,
@@ -83,6 +88,7 @@ function plainEtcd(directory: string): ServerPlan {
       `--listen-peer-urls=http://127.0.0.1:${peer}`,
       '--log-level=warn',
       '--unsafe-no-fsync',
+      ...(quotaBytes === undefined ? [] : [`--quota-backend-bytes=${quotaBytes}`]),
     ],
     probe: async ([client]) => {
       const health = await probeHttp(`http://127.0.0.1:${client}/health`);

@@ -71,7 +71,7 @@ export class Admission {
       const certain = attempt > 1;
       const proposal = await this.propose(mutation, admission, certain);
       if (proposal instanceof ApiProblem || proposal === undefined) {
-        const earlier = await this.earlier(mutation, record);
+        const earlier = context.idempotency.given ? await this.earlier(mutation, record) : undefined;
         if (earlier) return earlier;
         if (proposal === undefined) return this.already(mutation);
         // A refusal computed on a cache is checked at a newer revision before anybody hears it.
@@ -107,16 +107,18 @@ export class Admission {
     }
   }
 
-  /** A repetition is answered by what the first request did, whatever would be refused by now. */
+  /**
+   * A repetition is answered by what the first request did, whatever would be refused by now. A record under a key that
+   * nobody gave is this request's own: it was done, its answer was lost, and its outbox key has moved on meanwhile.
+   */
   private async earlier<Subject extends Entries>(
     mutation: Mutation<unknown, Subject>,
     record: IdempotencyPut,
   ): Promise<Admitted<Subject> | undefined> {
-    if (!mutation.context.idempotency.given) return undefined;
     const earlier = await earlierRecord(this.dependencies.etcd, record);
     if (!earlier) return undefined;
     this.nudge({ kind: earlier.value.kind, id: earlier.value.objectId });
-    return { subject: await mutation.read(earlier.value.objectId), revision: earlier.revision, replayed: true };
+    return { subject: await mutation.read(earlier.value.objectId), revision: earlier.revision, replayed: mutation.context.idempotency.given };
   }
 
   private async already<Subject extends Entries>(mutation: Mutation<unknown, Subject>): Promise<Admitted<Subject>> {

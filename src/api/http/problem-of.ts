@@ -1,6 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import { CommitUncertainError, ObjectNotFoundError, ValueNewerError } from '../../stores/etcd/errors';
 import { isEtcdFailure } from '../../stores/etcd/failures';
+import { isNoSpace } from '../../stores/etcd/maintenance';
 import { MongoUnavailableError } from '../../stores/mongo/errors';
 import { ArtifactError } from '../artifacts/artifact-error';
 import { InvalidDocument } from '../documents/invalid-document';
@@ -18,6 +19,7 @@ export function problemOf(error: unknown): ApiProblem {
     return new ApiProblem('commit_uncertain', detail, { cause: error, members: { dependency: 'etcd' } });
   }
   if (error instanceof ValueNewerError) return ofNewer(error);
+  if (isNoSpace(error)) return new ApiProblem('store_full', 'etcd has no room for this; Berth makes room by itself where there is any to give back', { cause: error });
   if (isEtcdFailure(error)) return unavailable('etcd', error);
   if (error instanceof MongoUnavailableError) return unavailable('mongodb', error);
   return ofHttpException(error) ?? new ApiProblem('internal_error', 'something went wrong; the log has it under this request id', { cause: error });

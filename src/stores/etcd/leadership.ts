@@ -4,6 +4,7 @@ import type { Compare } from './commit';
 import type { LeaderRole } from './keys';
 import { keys } from './keys';
 import type { Leases } from './lease';
+import { isNoSpace } from './maintenance';
 
 /** Held while this process is leader. */
 export interface Term {
@@ -13,6 +14,21 @@ export interface Term {
   readonly fence: Compare;
   /** Aborted when leadership is lost or given up. */
   readonly signal: AbortSignal;
+}
+
+/** While nobody can be elected. */
+export interface Vacancy {
+  /** Holds for as long as there is no leader. */
+  readonly fence: Compare;
+  /** Aborted when this process is to stop. */
+  readonly signal: AbortSignal;
+}
+
+export interface LeadershipOptions {
+  readonly leaseTtlMs: number;
+  readonly renewIntervalMs: number;
+  /** What goes on when etcd is too full to elect anybody. By deletes alone: it takes nothing else then. */
+  readonly whileFull?: (vacancy: Vacancy) => Promise<void>;
 }
 
 export interface LeaderValue {
@@ -28,6 +44,7 @@ export interface LeaderValue {
 export class Leadership {
   private readonly stopping = new AbortController();
   private running: Promise<void> | undefined;
+  private readonly options: LeadershipOptions;
 
   constructor(
     private readonly leases: Leases,
@@ -35,8 +52,10 @@ export class Leadership {
     private readonly holder: string,
     private readonly lead: (term: Term) => Promise<void>,
     private readonly onProblem: (problem: string, cause: unknown) => void,
-    private readonly timing = { leaseTtlMs: leaderLeaseTtlMs, renewIntervalMs: leaderRenewIntervalMs },
-  ) {}
+    options: Partial<LeadershipOptions> = {},
+  ) {
+    this.options = { leaseTtlMs: leaderLeaseTtlMs, renewIntervalMs: leaderRenewIntervalMs, ...options };
+  }
 
   start(): void {
     this.running = this.campaign();
@@ -53,16 +72,23 @@ export class Leadership {
       try {
         await this.tryTerm();
       } catch (cause) {
-        if (!this.stopping.signal.aborted) this.onProblem(`campaign for ${this.role} leader failed`, cause);
+        if (!this.stopping.signal.aborted) await this.onFailedCampaign(cause);
       }
-      await pause(this.timing.renewIntervalMs, this.stopping.signal);
+      await pause(this.options.renewIntervalMs, this.stopping.signal);
     }
+  }
+
+  private async onFailedCampaign(cause: unknown): Promise<void> {
+    this.onProblem(`campaign for ${this.role} leader failed`, cause);
+    if (!this.options.whileFull || !isNoSpace(cause)) return;
+    const vacancy: Vacancy = { fence: { key: keys.leader(this.role), revision: 0 }, signal: this.stopping.signal };
+    await this.options.whileFull(vacancy).catch((problem: unknown) => this.onProblem(`nobody stands in for the ${this.role} leader`, problem));
   }
 
   private async tryTerm(): Promise<void> {
     // The lease runs from when etcd heard of it, which may be long before its answer is here.
     const askedAtMs = performance.now();
-    const leaseId = await this.leases.grant(this.timing.leaseTtlMs);
+    const leaseId = await this.leases.grant(this.options.leaseTtlMs);
     try {
       const value: LeaderValue = { schemaVersion: 1, holder: this.holder, since: new Date().toISOString() };
       const revision = await this.leases.put(keys.leader(this.role), value, leaseId, true);
@@ -89,7 +115,7 @@ export class Leadership {
     let ended = false;
     void serving.then(() => (ended = true));
     for (;;) {
-      await pause(Math.min(this.timing.renewIntervalMs, this.safeMs(renewedAtMs)), this.stopping.signal);
+      await pause(Math.min(this.options.renewIntervalMs, this.safeMs(renewedAtMs)), this.stopping.signal);
       if (ended || this.stopping.signal.aborted || this.safeMs(renewedAtMs) <= 0) return;
       const askedAtMs = performance.now();
       const alive = await this.leases.renew(leaseId, this.safeMs(renewedAtMs)).catch(() => undefined);
@@ -100,7 +126,7 @@ export class Leadership {
 
   /** How long a leader may still act on a renewal: the last part of the lease is for pauses that nobody plans. */
   private safeMs(renewedAtMs: number): number {
-    const { leaseTtlMs, renewIntervalMs } = this.timing;
+    const { leaseTtlMs, renewIntervalMs } = this.options;
     return Math.max(0, renewedAtMs + leaseTtlMs - renewIntervalMs - performance.now());
   }
 }

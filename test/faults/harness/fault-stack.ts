@@ -10,6 +10,7 @@ import { freePorts, probeHttp } from '../../../src/processes/embedded/probes';
 import type { RunDirectory } from '../../../src/processes/embedded/run-directory';
 import { createRunDirectory, workersDirectoryOf } from '../../../src/processes/embedded/run-directory';
 import { startTemporal } from '../../../src/processes/embedded/temporal';
+import { EtcdClient } from '../../../src/stores/etcd/client';
 import { eventually } from '../../support/etcd';
 import { TcpProxy } from '../../support/tcp-proxy';
 import { Failpoints } from './armed-failpoints';
@@ -19,6 +20,7 @@ import { FaultyProcess } from './faulty-process';
 import { FaultyServer } from './faulty-server';
 import type { Call } from './history';
 import { Runs } from './runs';
+import { RecordingClient } from './recording-client';
 import { SteadyClient } from './steady-client';
 import type { StoreRecorder } from './store-recorder';
 import { recordStore } from './store-recorder';
@@ -138,6 +140,16 @@ export class FaultStack {
   client(index?: number): SteadyClient {
     const urls = this.apiProxies.map(({ url }) => url);
     return new SteadyClient(index === undefined ? urls : [urls[index]!], { calls: this.calls });
+  }
+
+  /** A client of one api process that asks once, and so hears that it was cut off. */
+  once(index: number): RecordingClient {
+    return new RecordingClient([this.apiProxies[index]!.url], { calls: this.calls, deadlineMs: 0 });
+  }
+
+  /** Straight to etcd, past all proxies; to be closed by whoever opens it. */
+  openEtcd(): EtcdClient {
+    return new EtcdClient({ endpoints: [this.servers.etcd.address], prefix: faultPrefix });
   }
 
   /** Directories of workers: the place, named by external id, that holds an agent's files. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Reply } from '../../support/client';
 import { RecordingClient } from './recording-client';
 
 const pollIntervalMs = 100;
@@ -25,9 +26,9 @@ export class SteadyClient extends RecordingClient {
   async reaches(collection: 'instances' | 'workers', id: string, phase: string, timeoutMs = 60_000): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
-      const { status, body } = await this.call('GET', `/${collection}/${id}?waitFor=${phase}&timeout=${waitSeconds}s`);
-      if (status === 200) return;
-      if (Date.now() > deadline) throw new Error(`${collection}/${id} is not ${phase} after ${timeoutMs} ms: ${JSON.stringify(body)}`);
+      const said = await this.call('GET', `/${collection}/${id}?waitFor=${phase}&timeout=${waitSeconds}s`).catch((error: unknown) => error);
+      if (isReply(said) && said.status === 200) return;
+      if (Date.now() > deadline) throw new Error(`${collection}/${id} is not ${phase} after ${timeoutMs} ms: ${isReply(said) ? JSON.stringify(said.body) : String(said)}`);
       await sleep(pollIntervalMs);
     }
   }
@@ -48,4 +49,8 @@ export class SteadyClient extends RecordingClient {
     await this.reaches('workers', id, 'RUNNING');
     return id;
   }
+}
+
+function isReply(said: unknown): said is Reply {
+  return typeof said === 'object' && said !== null && 'status' in said;
 }

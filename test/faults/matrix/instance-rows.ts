@@ -22,6 +22,8 @@ export async function instanceRows(stack: FaultStack, api: SteadyClient): Promis
   const running = async () => {
     const { id } = await api.must<InstanceReply>('POST', '/instances', { definition });
     await reaches(id, 'RUNNING');
+    // RUNNING says that its process is there; that it has written itself down comes after.
+    await api.until(`${id} has written down its start`, async () => stack.runs.startsOf(id).length > 0);
     return id;
   };
   const stopped = async () => {

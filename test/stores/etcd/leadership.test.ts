@@ -1,10 +1,11 @@
 import type { EtcdClient } from '../../../src/stores/etcd/client';
 import { Committer } from '../../../src/stores/etcd/committer';
 import { keys } from '../../../src/stores/etcd/keys';
-import type { Term } from '../../../src/stores/etcd/leadership';
+import type { Term, Vacancy } from '../../../src/stores/etcd/leadership';
 import { Leadership } from '../../../src/stores/etcd/leadership';
+import { isNoSpace, StoreMaintenance } from '../../../src/stores/etcd/maintenance';
 import { Leases } from '../../../src/stores/etcd/lease';
-import { closeClients, creating, eventually, openClient } from '../../support/etcd';
+import { closeClients, creating, eventually, openClient, OwnEtcd } from '../../support/etcd';
 import { testServers } from '../../support/servers';
 import { TcpProxy } from '../../support/tcp-proxy';
 
@@ -254,4 +255,64 @@ describe('a term', () => {
     expect(terms[0]!.signal.aborted).toBe(true);
     await stopping;
   });
+});
+
+describe('an office in a full etcd', () => {
+  let own: OwnEtcd;
+  beforeAll(async () => {
+    own = await OwnEtcd.start({ quotaBytes: 2 * 1024 * 1024 });
+  });
+  afterAll(() => own.remove());
+
+  /** Puts until etcd takes no more. */
+  async function fill(inFull: EtcdClient): Promise<void> {
+    for (let n = 0; ; n++) {
+      try {
+        await inFull.raw.kv.put({ key: inFull.key(`filler/${n}`), value: Buffer.alloc(256 * 1024, n) });
+      } catch (error) {
+        if (isNoSpace(error)) return;
+        throw error;
+      }
+    }
+  }
+
+  it('goes to nobody, whose stand-in can delete until somebody is elected, and no longer', async () => {
+    const inFull = openClient({ url: own.url });
+    const committer = new Committer(inFull, () => 1);
+    const store = new StoreMaintenance(inFull);
+    await committer.commit(creating('a'));
+    await committer.commit(creating('b'));
+    const deleting = (id: string, { fence }: Vacancy) => committer.commit({ ...creating(id, { compares: [fence] }), puts: [], events: [], deletes: [`instances/${id}/state`] });
+    await fill(inFull);
+
+    const vacancies: Vacancy[] = [];
+    const terms: Term[] = [];
+    const leadership = new Leadership(
+      new Leases(inFull),
+      'controller',
+      'a',
+      (term) => {
+        terms.push(term);
+        return aborted(term);
+      },
+      () => undefined,
+      { ...timing, whileFull: async (vacancy) => void vacancies.push(vacancy) },
+    );
+    candidates.push({ leadership, terms, problems: [] });
+    leadership.start();
+    await eventually('it is called for a second time', () => vacancies.length === 2);
+    expect(terms).toEqual([]);
+    expect(await deleting('a', vacancies[0]!)).toMatchObject({ kind: 'done' });
+    expect(await inFull.get('instances/a/state')).toBeUndefined();
+
+    await inFull.raw.kv.deleteRange({ key: inFull.key('filler/'), range_end: inFull.key('filler0') });
+    await store.compact((await store.usage()).revision);
+    await store.defragment();
+    await store.disarm();
+    await eventually('it leads', () => terms.length === 1);
+    expect(await deleting('b', vacancies[0]!)).toEqual({ kind: 'changed', keys: [keys.leader('controller')] });
+    const calls = vacancies.length;
+    await sleep(2 * timing.renewIntervalMs);
+    expect(vacancies).toHaveLength(calls);
+  }, 30_000);
 });

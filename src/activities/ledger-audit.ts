@@ -76,7 +76,8 @@ export class LedgerAudit {
   }
 }
 
-function ledgerOf(state: { instances: InstanceEntries[]; workers: WorkerEntries[] }): Parameters<typeof auditLedger>[0] {
+/** The ledger as the audit sees it. */
+export function ledgerOf(state: { instances: InstanceEntries[]; workers: WorkerEntries[] }): Parameters<typeof auditLedger>[0] {
   return {
     instances: state.instances.map(({ id, status, allocation }) => ({ id, status: status.value, ...(allocation && { allocation: allocation.value }) })),
     workers: state.workers.map(({ id, capacity, ports, plan }) => ({

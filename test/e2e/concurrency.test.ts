@@ -1,6 +1,5 @@
-import { auditLedger } from '../../src/domain/ledger';
+import { ledgerFindings } from '../support/ledger-findings';
 import { EtcdClient } from '../../src/stores/etcd/client';
-import { FreshObjects } from '../../src/stores/etcd/objects';
 import { Client, noopComponent } from '../support/client';
 import type { InstanceReply } from '../support/client';
 import { testServers } from '../support/servers';
@@ -44,7 +43,7 @@ test('50 creates at once, through two api processes, placed by two control proce
   expect(ports.every((port) => port >= 21_000 && port <= 21_199)).toBe(true);
   const capacity = await api!.must<{ allocated: { memoryMib: number }; instances: number }>('GET', `/workers/${workerId}/capacity`);
   expect(capacity).toMatchObject({ allocated: { memoryMib: fits * 16 }, instances: fits });
-  expect(await ledgerFindings()).toEqual([]);
+  expect(await ledgerFindings(etcd)).toEqual([]);
 
   // What waited is placed by the scheduler as soon as there is room.
   const running = instances.filter(({ status }) => status.phase === 'RUNNING');
@@ -54,7 +53,7 @@ test('50 creates at once, through two api processes, placed by two control proce
   await Promise.all(waited.map(({ id }) => api!.must('DELETE', `/instances/${id}?waitFor=TERMINATED&timeout=60s`)));
 
   expect(await api!.must('GET', `/workers/${workerId}/capacity`)).toMatchObject({ allocated: { memoryMib: 0, cpuMillicores: 0, storageMib: 0 }, instances: 0 });
-  expect(await ledgerFindings()).toEqual([]);
+  expect(await ledgerFindings(etcd)).toEqual([]);
   const left = (await etcd.list('')).entries.map(({ key }) => key).filter((key) => /^instances\/.*\/(worker|observed)$|\/plan\//.test(key));
   expect(left).toEqual([]);
 }, 180_000);
@@ -87,16 +86,3 @@ test('an instance is never admitted at a revision after its definition was depre
     }
   }
 }, 60_000);
-
-async function ledgerFindings() {
-  const { instances, workers } = await new FreshObjects(etcd).everything();
-  return auditLedger({
-    instances: instances.map(({ id, status, allocation }) => ({ id, status: status.value, ...(allocation && { allocation: allocation.value }) })),
-    workers: workers.map(({ id, capacity, ports, plan }) => ({
-      id,
-      ...(capacity && { capacity: capacity.value }),
-      ...(ports && { ports: ports.value }),
-      plan: [...plan.values()].map(({ value }) => value),
-    })),
-  });
-}

@@ -164,7 +164,7 @@ async function attackAgent(lane: Lane, { point, wanted, course, act }: AgentCell
   process.kill(agent, 'SIGCONT');
   expect((await armed.strikes()).pid).toBe(agent);
   await eventually(`agent ${agent} has ended`, () => lane.agentPid === undefined);
-  await stack.startAgents();
+  await stack.agents.startAll();
   await expectArrived(lane, id, course);
 }
 

@@ -78,9 +78,9 @@ async function killOneOfEach(stack: FaultStack, random: () => number): Promise<v
       expect(process.deaths).toBe(deaths + 1);
     }
     await pause();
-    await stack.killAgent(pick(stack.agentPids));
+    await stack.agents.kill(pick(stack.agents.pids));
     await pause();
-    await stack.startAgents();
-    expect(stack.agentPids).toHaveLength(workersCount);
+    await stack.agents.startAll();
+    expect(stack.agents.pids).toHaveLength(workersCount);
   }
 }

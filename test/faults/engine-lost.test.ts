@@ -53,7 +53,7 @@ test("Temporal's database deleted while 20 instances run: lifecycles start afres
   await api.until('one waits for room', async () => (await show(waiting)).status.conditions.some(({ type, status }) => type === 'Scheduled' && status === 'False'));
   await api.until('one is starting', async () => (await operation(starting)) === 'start acting');
   await api.until('one is backing off', async () => (await operation(backingOff)) === 'start backoff');
-  const agents = stack.agentPids;
+  const agents = stack.agents.pids;
   const provisioning = stack.failpoints.arm({ point: 'before-commit', subject: '^workers/.*/provision.complete', action: 'hold' });
   const halfMade = await newWorker();
   await provisioning.strikes();
@@ -80,7 +80,7 @@ test("Temporal's database deleted while 20 instances run: lifecycles start afres
   }
   expect(stack.runs.starts).toEqual(before.starts);
   expect(stack.runs.alive).toEqual(before.alive.filter(({ instanceId }) => instanceId !== early));
-  expect(stack.agentPids).toEqual(expect.arrayContaining([...before.agents]));
+  expect(stack.agents.pids).toEqual(expect.arrayContaining([...before.agents]));
   await all(running, 'RUNNING');
   const { client } = stack.engine;
   await api.until('operators find them by phase', async () => (await client.workflow.count("WorkflowType = 'instance' AND BerthPhase = 'RUNNING'")).count >= running.length);

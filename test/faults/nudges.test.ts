@@ -6,7 +6,8 @@ import type { EtcdClient } from '../../src/stores/etcd/client';
 import { lifecycleTypes, nudgeSignal } from '../../src/workflows/messages';
 import type { InstanceReply } from '../support/client';
 import { eventually } from '../support/etcd';
-import { FaultStack, faultTaskQueue } from './harness/fault-stack';
+import { FaultStack } from './harness/fault-stack';
+import { faultTaskQueue } from './harness/names';
 import { Lane } from './harness/lane';
 import { nothingBroken, verdict } from './harness/verdict';
 

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EtcdClient } from '../../src/stores/etcd/client';
+import type { EtcdClient } from '../../src/stores/etcd/client';
 import { keys } from '../../src/stores/etcd/keys';
 import type { InstanceReply, Reply } from '../support/client';
 import { noopComponent } from '../support/client';
 import { eventually } from '../support/etcd';
 import { budget } from './harness/budget';
-import { FaultStack, faultPrefix } from './harness/fault-stack';
+import { FaultStack } from './harness/fault-stack';
 import type { FaultyProcess } from './harness/faulty-process';
 import type { DefinitionReference } from './harness/lane';
 import { Load } from './harness/load';
@@ -45,7 +45,7 @@ let failed = true;
 describe(`under load of seed ${budget.seed}`, () => {
   beforeAll(async () => {
     stack = await FaultStack.start({ api: 2, control: 2 });
-    etcd = new EtcdClient({ endpoints: [stack.servers.etcd.address], prefix: faultPrefix });
+    etcd = stack.openEtcd();
     const api = stack.client();
     await api.makeWorker({ from: 20_000, to: 24_999 });
     await api.makeWorker({ from: 25_000, to: 29_999 });

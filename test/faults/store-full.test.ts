@@ -1,6 +1,6 @@
+import { ledgerFindings } from '../support/ledger-findings';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { auditLedger } from '../../src/domain/ledger';
 import { createRunDirectory } from '../../src/processes/embedded/run-directory';
 import type { RunDirectory } from '../../src/processes/embedded/run-directory';
 import type { Stack } from '../../src/processes/stack';
@@ -9,7 +9,6 @@ import { EtcdClient, rangeEnd } from '../../src/stores/etcd/client';
 import { keys } from '../../src/stores/etcd/keys';
 import type { StoreUsage } from '../../src/stores/etcd/maintenance';
 import { isNoSpace, StoreMaintenance } from '../../src/stores/etcd/maintenance';
-import { FreshObjects } from '../../src/stores/etcd/objects';
 import { Client, noopComponent } from '../support/client';
 import type { InstanceReply } from '../support/client';
 import { eventually, OwnEtcd } from '../support/etcd';
@@ -93,19 +92,6 @@ async function leaders(): Promise<unknown[]> {
   return found.filter((leader) => leader !== undefined);
 }
 
-async function ledgerFindings() {
-  const { instances, workers } = await new FreshObjects(etcd).everything();
-  return auditLedger({
-    instances: instances.map(({ id, status, allocation }) => ({ id, status: status.value, ...(allocation && { allocation: allocation.value }) })),
-    workers: workers.map(({ id, capacity, ports, plan }) => ({
-      id,
-      ...(capacity && { capacity: capacity.value }),
-      ...(ports && { ports: ports.value }),
-      plan: [...plan.values()].map(({ value }) => value),
-    })),
-  });
-}
-
 describe('an etcd that fills up', () => {
   let workerId: string;
   let definition: { name: string; version: string };
@@ -173,7 +159,7 @@ describe('an etcd that fills up', () => {
 
   test('has lost nothing: the ledger is right, and every event is in the record once', async () => {
     expect(await allocated()).toBe(0);
-    expect(await ledgerFindings()).toEqual([]);
+    expect(await ledgerFindings(etcd)).toEqual([]);
     await eventually('the outbox is drained', async () => (await outboxLength()) === 0);
     await recorder.upToPresent();
     const store = recorder.history();

@@ -1,26 +1,20 @@
-import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { LocalProvider } from '../../../src/drivers/providers/local';
-import { readClaim } from '../../../src/drivers/runtimes/directory-claim';
-import { findBinary } from '../../../src/processes/embedded/binaries';
-import { startChild } from '../../../src/processes/embedded/child';
-import { startEtcd } from '../../../src/processes/embedded/etcd';
-import { startFerretdb } from '../../../src/processes/embedded/ferretdb';
-import { freePorts, probeHttp } from '../../../src/processes/embedded/probes';
+import { freePorts } from '../../../src/processes/embedded/probes';
 import type { RunDirectory } from '../../../src/processes/embedded/run-directory';
 import { createRunDirectory, workersDirectoryOf } from '../../../src/processes/embedded/run-directory';
-import { startTemporal } from '../../../src/processes/embedded/temporal';
 import { EtcdClient } from '../../../src/stores/etcd/client';
-import { eventually } from '../../support/etcd';
 import { TcpProxy } from '../../support/tcp-proxy';
 import { Failpoints } from './armed-failpoints';
 import { Engine } from './engine';
-import type { Links, StartProcess } from './faulty-process';
-import { FaultyProcess } from './faulty-process';
-import { FaultyServer } from './faulty-server';
+import { FaultyAgents } from './faulty-agents';
+import type { FaultyProcess } from './faulty-process';
+import type { FaultyServers } from './faulty-servers';
+import { startFaultyServers, stopFaultyServers } from './faulty-servers';
 import type { Call } from './history';
-import { Runs } from './runs';
+import { faultDatabase, faultPrefix, faultTaskQueue } from './names';
 import { RecordingClient } from './recording-client';
+import { Runs } from './runs';
+import { makeApi, makeControl } from './start-processes';
 import { SteadyClient } from './steady-client';
 import type { StoreRecorder } from './store-recorder';
 import { recordStore } from './store-recorder';
@@ -30,101 +24,46 @@ export interface FaultStackOptions {
   readonly control?: number;
   /** Compiled entries of the processes, where they are not those of this tree. */
   readonly entriesDirectory?: string;
-  readonly environment?: NodeJS.ProcessEnv;
 }
 
-interface Servers {
-  readonly etcd: FaultyServer;
-  readonly mongodb: FaultyServer;
-  readonly temporal: FaultyServer;
+/** What a stack consists of. */
+interface Parts {
+  readonly runDirectory: RunDirectory;
+  readonly servers: FaultyServers;
+  readonly recorder: StoreRecorder;
+  readonly engine: Engine;
+  readonly apis: readonly FaultyProcess[];
+  readonly controls: readonly FaultyProcess[];
+  readonly apiProxies: readonly TcpProxy[];
+  readonly agentsProxy: TcpProxy;
+  readonly agents: FaultyAgents;
+  readonly failpoints: Failpoints;
+  readonly runs: Runs;
 }
 
-const entries = join(__dirname, '..', '..', '..', 'dist', 'processes');
-/** Below the default, so that nothing of a test is ever mistaken for somebody's. */
-export const faultPrefix = '/faults/';
-export const faultDatabase = 'faults';
-export const faultTaskQueue = 'faults';
+const root = join(__dirname, '..', '..', '..');
 
 /**
  * A stack to be attacked: servers and processes of its own, each of which can be killed, frozen and started again, and
  * between any two of them a proxy. Clients and agents reach the api processes through proxies, too.
  */
 export class FaultStack {
-  private constructor(
-    private readonly runDirectory: RunDirectory,
-    readonly servers: Servers,
-    readonly apis: readonly FaultyProcess[],
-    readonly controls: FaultyProcess[],
-    /** One an api process, for clients. */
-    readonly apiProxies: readonly TcpProxy[],
-    /** The way of all agents to the control plane; it leads to the first api process unless it is turned. */
-    readonly agentsProxy: TcpProxy,
-    readonly failpoints: Failpoints,
-    readonly runs: Runs,
-    readonly engine: Engine,
-    readonly recorder: StoreRecorder,
-    private readonly provider: LocalProvider,
-    readonly makeControl: (entriesDirectory?: string) => Promise<FaultyProcess>,
-  ) {}
-
   /** Every call that a client of the stack made. */
   readonly calls: Call[] = [];
 
+  private constructor(private readonly parts: Parts) {}
+
   static async start(options: FaultStackOptions = {}): Promise<FaultStack> {
     const runDirectory = await createRunDirectory('faults', () => undefined);
-    const directory = runDirectory.path;
     try {
-      const servers = await startServers(directory);
-      // Before the first write: what was not seen is not judged.
-      const recorder = await recordStore(servers.etcd.address, faultPrefix);
-      const engine = await Engine.connect(servers.temporal.address, faultTaskQueue);
-      const apiPorts = await freePorts(options.api ?? 2);
-      const apiProxies = await Promise.all(apiPorts.map((port) => TcpProxy.to(`http://127.0.0.1:${port}`)));
-      const agentsProxy = await TcpProxy.to(`http://127.0.0.1:${apiPorts[0]}`);
-      const workersDirectory = workersDirectoryOf(directory);
-      const failpoints = new Failpoints(join(directory, 'failpoints'));
-      const runs = new Runs(join(directory, 'runs'));
-      mkdirSync(workersDirectory, { recursive: true });
-      // Agents that the harness starts itself are told by way of its own environment.
-      process.env['BERTH_FAILPOINTS'] = failpoints.directory;
-      const environment = {
-        ...process.env,
-        BERTH_ETCD_PREFIX: faultPrefix.slice(0, -1),
-        BERTH_MONGODB_DATABASE: faultDatabase,
-        BERTH_TEMPORAL_TASK_QUEUE: faultTaskQueue,
-        BERTH_API_HOST: '127.0.0.1',
-        BERTH_API_URL: agentsProxy.url,
-        BERTH_ARTIFACTS_DIR: join(__dirname, '..', '..', '..', 'examples'),
-        BERTH_LOCAL_WORKERS_DIR: workersDirectory,
-        BERTH_FAILPOINTS: failpoints.directory,
-        BERTH_LOG_LEVEL: 'debug',
-        ...options.environment,
-      };
-      const make = async (name: string, entry: string, extra: NodeJS.ProcessEnv, untilUp: () => Promise<void>, entriesDirectory?: string) => {
-        const links: Links = { etcd: await servers.etcd.proxy(), mongodb: await servers.mongodb.proxy(), temporal: await servers.temporal.proxy() };
-        const start: StartProcess = async (own, from = options.entriesDirectory ?? entries) => {
-          const env = {
-            ...environment,
-            BERTH_ETCD_ENDPOINTS: servers.etcd.addressThrough(links.etcd),
-            BERTH_MONGODB_URI: servers.mongodb.addressThrough(links.mongodb),
-            BERTH_TEMPORAL_ADDRESS: servers.temporal.addressThrough(links.temporal),
-            ...own,
-          };
-          const child = await startChild({ name, command: process.execPath, args: [join(from, entry)], env, directory, report: () => undefined });
-          await Promise.race([untilUp(), child.exited]);
-          return child;
-        };
-        return new FaultyProcess(name, links, start, extra, entriesDirectory);
-      };
-      const apis = await Promise.all(
-        apiPorts.map((port, index) => make(`api-${index + 1}`, 'api.js', { BERTH_API_PORT: String(port) }, () => untilReady(port))),
-      );
-      let controlCount = 0;
-      const makeControl = (entriesDirectory?: string) => make(`control-${(controlCount += 1)}`, 'control.js', {}, () => Promise.resolve(), entriesDirectory);
-      const controls = await Promise.all(Array.from({ length: options.control ?? 2 }, () => makeControl()));
-      const provider = new LocalProvider({ root: workersDirectory, apiUrl: agentsProxy.url, agentEntry: join(options.entriesDirectory ?? entries, 'agent.js'), address: '127.0.0.1' });
-      const stack = new FaultStack(runDirectory, servers, apis, controls, apiProxies, agentsProxy, failpoints, runs, engine, recorder, provider, makeControl);
-      await Promise.all([...apis, ...controls].map((process) => process.start()));
+      const servers = await startFaultyServers(runDirectory.path);
+      const stack = new FaultStack(await makeParts(options, runDirectory, servers));
+      try {
+        await Promise.all([...stack.apis, ...stack.controls].map((process) => process.start()));
+      } catch (error) {
+        await stack.end(true);
+        throw error;
+      }
       return stack;
     } catch (error) {
       runDirectory.keep();
@@ -133,7 +72,49 @@ export class FaultStack {
   }
 
   get directory(): string {
-    return this.runDirectory.path;
+    return this.parts.runDirectory.path;
+  }
+
+  get servers(): FaultyServers {
+    return this.parts.servers;
+  }
+
+  get apis(): readonly FaultyProcess[] {
+    return this.parts.apis;
+  }
+
+  get controls(): readonly FaultyProcess[] {
+    return this.parts.controls;
+  }
+
+  get agents(): FaultyAgents {
+    return this.parts.agents;
+  }
+
+  /** One an api process, for clients. */
+  get apiProxies(): readonly TcpProxy[] {
+    return this.parts.apiProxies;
+  }
+
+  /** The way of all agents to the control plane; it leads to the first api process unless it is turned. */
+  get agentsProxy(): TcpProxy {
+    return this.parts.agentsProxy;
+  }
+
+  get failpoints(): Failpoints {
+    return this.parts.failpoints;
+  }
+
+  get runs(): Runs {
+    return this.parts.runs;
+  }
+
+  get engine(): Engine {
+    return this.parts.engine;
+  }
+
+  get recorder(): StoreRecorder {
+    return this.parts.recorder;
   }
 
   /** A careful client; it asks all api processes in turn, or the one that is named. */
@@ -152,67 +133,54 @@ export class FaultStack {
     return new EtcdClient({ endpoints: [this.servers.etcd.address], prefix: faultPrefix });
   }
 
-  /** Directories of workers: the place, named by external id, that holds an agent's files. */
-  get workerDirectories(): readonly string[] {
-    const root = workersDirectoryOf(this.directory);
-    return readdirSync(root).map((name) => join(root, name));
-  }
-
-  /** Process ids of the agents that serve a directory now. */
-  get agentPids(): readonly number[] {
-    return this.workerDirectories.flatMap((place) => readClaim(join(place, 'agent'))?.pid ?? []);
-  }
-
-  /** kill -9 of one agent; what it runs goes on. */
-  async killAgent(pid: number): Promise<void> {
-    process.kill(pid, 'SIGKILL');
-    await eventually(`agent ${pid} has ended`, () => !this.agentPids.includes(pid));
-  }
-
-  /** Starts the agents of all workers that have none, as an init system would. */
-  async startAgents(): Promise<void> {
-    await this.provider.startAll();
-  }
-
-  /** Directories of instances that are on any host. */
-  get instanceDirectories(): readonly string[] {
-    return this.workerDirectories.flatMap((place) => {
-      try {
-        return readdirSync(join(place, 'agent', 'instances'));
-      } catch {
-        return []; // Its agent never ran one.
-      }
-    });
-  }
-
   /** Stops everything. `keep` leaves the directory with its logs to be read. */
   async end(keep = false): Promise<void> {
-    for (const process of [...this.apis, ...this.controls]) process.isSupervised = false;
-    await this.provider.stopAll();
-    await Promise.all([...this.apis, ...this.controls].map((process) => process.stop()));
-    await Promise.all([this.servers.etcd, this.servers.mongodb, this.servers.temporal].map((server) => server.stop()));
-    await Promise.all([...this.apiProxies, this.agentsProxy].map((proxy) => proxy.close()));
-    await this.recorder.stop();
-    await this.engine.close();
+    const { runDirectory, servers, agents, apis, controls, recorder, engine, apiProxies, agentsProxy } = this.parts;
+    const processes = [...apis, ...controls];
+    for (const process of processes) process.isSupervised = false;
+    await agents.stopAll();
+    await Promise.all(processes.map((process) => process.stop()));
+    await stopFaultyServers(servers);
+    await Promise.all([...apiProxies, agentsProxy].map((proxy) => proxy.close()));
+    await recorder.stop();
+    await engine.close();
     delete process.env['BERTH_FAILPOINTS'];
-    if (keep) this.runDirectory.keep();
-    else this.runDirectory.remove();
+    if (keep) runDirectory.keep();
+    else runDirectory.remove();
   }
 }
 
-async function startServers(directory: string): Promise<Servers> {
-  const report = () => undefined;
-  const [etcd, ferretdb, temporal] = [await findBinary('etcd', { report }), await findBinary('ferretdb', { report }), await findBinary('temporal', { report })];
-  const common = { directory, report, unsafeNoFsync: true };
-  const on = (port: number | undefined) => (port === undefined ? {} : { port });
-  const [etcdServer, mongodbServer, temporalServer] = await Promise.all([
-    FaultyServer.start((port) => startEtcd({ ...common, binary: etcd, ...on(port) })),
-    FaultyServer.start((port) => startFerretdb({ ...common, binary: ferretdb, ...on(port) })),
-    FaultyServer.start((port) => startTemporal({ ...common, binary: temporal, ...on(port) })),
-  ]);
-  return { etcd: etcdServer, mongodb: mongodbServer, temporal: temporalServer };
+/** Everything but running processes. */
+async function makeParts(options: FaultStackOptions, runDirectory: RunDirectory, servers: FaultyServers): Promise<Parts> {
+  const { path: directory } = runDirectory;
+  const { entriesDirectory = join(root, 'dist', 'processes') } = options;
+  // Before the first write: what was not seen is not judged.
+  const recorder = await recordStore(servers.etcd.address, faultPrefix);
+  const engine = await Engine.connect(servers.temporal.address, faultTaskQueue);
+  const ports = await freePorts(options.api ?? 2);
+  const apiProxies = await Promise.all(ports.map((port) => TcpProxy.to(`http://127.0.0.1:${port}`)));
+  const agentsProxy = await TcpProxy.to(`http://127.0.0.1:${ports[0]}`);
+  const failpoints = new Failpoints(join(directory, 'failpoints'));
+  // Agents that the harness starts itself are told by way of its own environment.
+  process.env['BERTH_FAILPOINTS'] = failpoints.directory;
+  const agents = new FaultyAgents(workersDirectoryOf(directory), agentsProxy.url, entriesDirectory);
+  const processes = { servers, directory, entriesDirectory, environment: environmentOf(directory, agentsProxy.url) };
+  const apis = await Promise.all(ports.map((port, index) => makeApi(processes, index, port)));
+  const controls = await Promise.all(Array.from({ length: options.control ?? 2 }, (_, index) => makeControl(processes, index)));
+  const runs = new Runs(join(directory, 'runs'));
+  return { runDirectory, servers, recorder, engine, apis, controls, apiProxies, agentsProxy, agents, failpoints, runs };
 }
 
-async function untilReady(port: number): Promise<void> {
-  await eventually(`the api process on port ${port} is ready`, () => probeHttp(`http://127.0.0.1:${port}/ready`).then(() => true, () => false), 60_000);
+function environmentOf(directory: string, apiUrl: string): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    BERTH_ETCD_PREFIX: faultPrefix.slice(0, -1),
+    BERTH_MONGODB_DATABASE: faultDatabase,
+    BERTH_TEMPORAL_TASK_QUEUE: faultTaskQueue,
+    BERTH_API_HOST: '127.0.0.1',
+    BERTH_API_URL: apiUrl,
+    BERTH_ARTIFACTS_DIR: join(root, 'examples'),
+    BERTH_LOCAL_WORKERS_DIR: workersDirectoryOf(directory),
+    BERTH_LOG_LEVEL: 'debug',
+  };
 }

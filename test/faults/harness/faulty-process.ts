@@ -9,7 +9,7 @@ export interface Links {
 }
 
 /** How one of our processes is started: settles when it is up. */
-export type StartProcess = (environment: NodeJS.ProcessEnv, entriesDirectory?: string) => Promise<Child>;
+export type StartProcess = () => Promise<Child>;
 
 /** One of our processes: it may be killed, frozen and started again, by itself if it is supervised, as by an init system. */
 export class FaultyProcess {
@@ -24,8 +24,6 @@ export class FaultyProcess {
     readonly name: string,
     readonly links: Links,
     private readonly startProcess: StartProcess,
-    private readonly environment: NodeJS.ProcessEnv = {},
-    private readonly entriesDirectory?: string,
   ) {}
 
   get pid(): number {
@@ -39,7 +37,7 @@ export class FaultyProcess {
 
   async start(): Promise<void> {
     this.isWanted = true;
-    const child = await this.startProcess(this.environment, this.entriesDirectory);
+    const child = await this.startProcess();
     this.child = child;
     void child.exited.then(() => {
       if (!this.isWanted) return;

@@ -94,7 +94,7 @@ export class Lane {
 
   /** The process id of the worker's agent; undefined while there is none. */
   get agentPid(): number | undefined {
-    const place = this.stack.workerDirectories.find((directory) => this.isServedIn(directory));
+    const place = this.stack.agents.directories.find((directory) => this.isServedIn(directory));
     return place === undefined ? undefined : readClaim(join(place, 'agent'))?.pid;
   }
 

@@ -1,10 +1,9 @@
-import { EtcdClient } from '../../../src/stores/etcd/client';
 import { keys } from '../../../src/stores/etcd/keys';
 import { eventually } from '../../support/etcd';
 import type { Expectations } from './checker';
 import { check, describeFindings } from './checker';
 import type { FaultStack } from './fault-stack';
-import { faultDatabase, faultPrefix } from './fault-stack';
+import { faultDatabase } from './names';
 import { readRecord } from './record-reader';
 
 /** What the checker says of a run that kept every promise. */
@@ -28,7 +27,7 @@ export async function verdict(stack: FaultStack, expectations: Expectations = {}
       runs: runs.starts.map(({ instanceId, pid, aliveBefore }) => ({ instanceId, pid, aliveBefore })),
       end: {
         liveProcesses: runs.alive.map(({ instanceId, pid }) => `process ${pid} of ${instanceId}`),
-        leftDirectories: stack.instanceDirectories.map((directory) => `directory of ${directory}`),
+        leftDirectories: stack.agents.instanceDirectories.map((directory) => `directory of ${directory}`),
       },
     },
     expectations,
@@ -37,8 +36,8 @@ export async function verdict(stack: FaultStack, expectations: Expectations = {}
 }
 
 /** Waits until the outbox is empty: trimming is the checkpoint of the record. */
-async function untilRecorded({ servers }: FaultStack): Promise<void> {
-  const client = new EtcdClient({ endpoints: [servers.etcd.address], prefix: faultPrefix });
+async function untilRecorded(stack: FaultStack): Promise<void> {
+  const client = stack.openEtcd();
   try {
     await eventually('the outbox is empty', async () => (await client.list(keys.outboxPrefix, 1)).entries.length === 0, drainTimeoutMs);
   } finally {

@@ -4,8 +4,8 @@ import type { InstanceReply } from '../../support/client';
 import type { FaultStack } from '../harness/fault-stack';
 import type { SteadyClient } from '../harness/steady-client';
 import { plantGeneration } from './plant-generation';
-import type { Row } from './row';
-import { arrivalTimeoutMs } from './row';
+import type { Course, Row } from './row';
+import { arrivalTimeoutMs, madeBefore } from './row';
 
 export const instanceStepNames = Object.keys(instanceSteps);
 
@@ -40,16 +40,10 @@ export async function instanceRows(stack: FaultStack, api: SteadyClient): Promis
     stack.runs.failsFor(id, false);
     return id;
   };
-  const row = (prepare: () => Promise<string>, trigger: (id: string) => Promise<unknown>, arrivesIn: string) => ({
-    prepare,
-    trigger: async (id: string | undefined) => {
-      await trigger(id!);
-      return id!;
-    },
-    arrive: (id: string) => reaches(id, arrivesIn),
-  });
+  const row = (prepare: () => Promise<string>, trigger: (id: string) => Promise<unknown>, arrivesIn: string) =>
+    madeBefore(prepare, trigger, (id) => reaches(id, arrivesIn));
 
-  const rows: Record<InstanceStep, Pick<Row, 'prepare' | 'trigger' | 'arrive'>> = {
+  const rows: Record<InstanceStep, Course> = {
     schedule: row(failed, (id) => act(id, 'retry'), 'RUNNING'),
     start: row(stopped, (id) => act(id, 'start'), 'RUNNING'),
     restart: { ...row(running, async (id) => stack.runs.kill(id), 'RUNNING'), arrive: (id) => api.until('a second run', async () => stack.runs.startsOf(id).length > 1 && (await isRunning(id)), arrivalTimeoutMs) },

@@ -1,14 +1,12 @@
-import { EtcdClient } from '../../../src/stores/etcd/client';
 import { Committer } from '../../../src/stores/etcd/committer';
 import { instanceSpecDecision, sequenceAfter, workerSpecDecision } from '../../../src/stores/etcd/decisions';
 import type { InstanceEntries, WorkerEntries } from '../../../src/stores/etcd/objects';
 import { FreshObjects } from '../../../src/stores/etcd/objects';
 import type { FaultStack } from '../harness/fault-stack';
-import { faultPrefix } from '../harness/fault-stack';
 
 /** Gives an object's spec a new generation that asks for nothing: no request can, and a lifecycle must take note of it. */
 export async function plantGeneration(stack: FaultStack, collection: 'instances' | 'workers', id: string): Promise<void> {
-  const client = new EtcdClient({ endpoints: [stack.servers.etcd.address], prefix: faultPrefix });
+  const client = stack.openEtcd();
   try {
     const fresh = new FreshObjects(client);
     const decision =

@@ -14,3 +14,19 @@ export interface Row {
 
 /** How long an object may take to arrive when everything around it is being killed. */
 export const arrivalTimeoutMs = 90_000;
+
+/** How an object gets to the step, and on from there. */
+export type Course = Pick<Row, 'prepare' | 'trigger' | 'arrive'>;
+
+/** The course of an object that is there before the step is due. */
+export function madeBefore(prepare: () => Promise<string>, trigger: (id: string) => Promise<unknown>, arrive: (id: string) => Promise<void>): Course {
+  return {
+    prepare,
+    trigger: async (id) => {
+      if (id === undefined) throw new Error('the object was never made');
+      await trigger(id);
+      return id;
+    },
+    arrive,
+  };
+}

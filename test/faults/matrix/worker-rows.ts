@@ -6,8 +6,8 @@ import { noopComponent } from '../../support/client';
 import type { FaultStack } from '../harness/fault-stack';
 import type { SteadyClient } from '../harness/steady-client';
 import { plantGeneration } from './plant-generation';
-import type { Row } from './row';
-import { arrivalTimeoutMs } from './row';
+import type { Course, Row } from './row';
+import { arrivalTimeoutMs, madeBefore } from './row';
 
 interface WorkerReply {
   readonly id: string;
@@ -54,14 +54,8 @@ export async function workerRows(stack: FaultStack, api: SteadyClient): Promise<
     return id;
   };
   const terminate = (id: string) => api.must('DELETE', `/workers/${id}`);
-  const row = (prepare: () => Promise<string>, trigger: (id: string) => Promise<unknown>, arrivesIn: string) => ({
-    prepare,
-    trigger: async (id: string | undefined) => {
-      await trigger(id!);
-      return id!;
-    },
-    arrive: (id: string) => reaches(id, arrivesIn),
-  });
+  const row = (prepare: () => Promise<string>, trigger: (id: string) => Promise<unknown>, arrivesIn: string) =>
+    madeBefore(prepare, trigger, (id) => reaches(id, arrivesIn));
   const held = new Map<string, string>();
   /** A worker that holds an instance, so that it has to be drained. */
   const holding = async () => {
@@ -75,7 +69,7 @@ export async function workerRows(stack: FaultStack, api: SteadyClient): Promise<
     return id;
   };
 
-  const rows: Record<WorkerStep, Pick<Row, 'prepare' | 'trigger' | 'arrive'>> = {
+  const rows: Record<WorkerStep, Course> = {
     provision: { prepare: async () => undefined, trigger: () => make('spare'), arrive: (id) => reaches(id, 'RUNNING') },
     drain: row(holding, terminate, 'DRAINING'),
     destroy: row(running, terminate, 'TERMINATED'),

@@ -1,10 +1,8 @@
-import { EtcdClient } from '../../../src/stores/etcd/client';
 import { keys } from '../../../src/stores/etcd/keys';
 import type { InstanceReply } from '../../support/client';
 import { noopComponent } from '../../support/client';
 import { eventually } from '../../support/etcd';
 import type { FaultStack } from '../harness/fault-stack';
-import { faultPrefix } from '../harness/fault-stack';
 import type { SteadyClient } from '../harness/steady-client';
 
 /** What a scenario has to play with: a fresh stack with one worker that holds a certain number of instances. */
@@ -119,15 +117,15 @@ export async function agentBornAgain(scene: Scene): Promise<void> {
   const crash = stack.failpoints.arm({ point: 'agent-after-effect', subject: '/start$', action: 'crash' });
   const id = await create(scene, scene.real);
   const { pid } = await crash.strikes();
-  await eventually('the agent has ended', () => !stack.agentPids.includes(pid));
-  await stack.startAgents();
+  await eventually('the agent has ended', () => !stack.agents.pids.includes(pid));
+  await stack.agents.startAll();
   await scene.api.reaches('instances', id, 'RUNNING').catch(() => undefined);
   await end(scene, [id]);
 }
 
 /** Waits for the leaders to have been in office for once. */
 export async function untilLed(stack: FaultStack): Promise<void> {
-  const client = new EtcdClient({ endpoints: [stack.servers.etcd.address], prefix: faultPrefix });
+  const client = stack.openEtcd();
   try {
     for (const role of ['scheduler', 'controller'] as const) await eventually(`there is a ${role}`, async () => (await client.get(keys.leader(role))) !== undefined);
   } finally {

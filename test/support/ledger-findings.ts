@@ -1,0 +1,10 @@
+import { ledgerOf } from '../../src/activities/ledger-audit';
+import type { LedgerFinding } from '../../src/domain/ledger';
+import { auditLedger } from '../../src/domain/ledger';
+import type { EtcdClient } from '../../src/stores/etcd/client';
+import { FreshObjects } from '../../src/stores/etcd/objects';
+
+/** What is wrong with the ledger of everything under a prefix, as it is now. */
+export async function ledgerFindings(etcd: EtcdClient): Promise<LedgerFinding[]> {
+  return auditLedger(ledgerOf(await new FreshObjects(etcd).everything()));
+}

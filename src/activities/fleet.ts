@@ -3,8 +3,7 @@ import type { FleetWorker, PlacementRequest } from '../domain/placement';
 import { fleetWorker, inQueueOrder, placementRequest } from '../domain/placement';
 import { poolOf } from '../domain/pool';
 import { parseKey } from '../stores/etcd/keys';
-import { schemaVersionKnown, schemaVersionOf } from '../stores/etcd/commit';
-import type { CachedObjects, InstanceEntries, WorkerEntries } from '../stores/etcd/objects';
+import type { CachedObjects, InstanceEntries } from '../stores/etcd/objects';
 import type { Applied } from '../stores/etcd/watch-cache';
 import { workerViewOf } from './views';
 
@@ -59,7 +58,7 @@ export class Fleet {
 
   private refreshWorker(id: string): void {
     const entries = this.cached.worker(id);
-    if (!entries || entries.status.value.phase === 'TERMINATED' || !isUnderstood(entries)) this.live.delete(id);
+    if (!entries || entries.status.value.phase === 'TERMINATED') this.live.delete(id);
     else this.live.set(id, fleetWorker(workerViewOf(entries)));
   }
 
@@ -68,11 +67,6 @@ export class Fleet {
     if (entries && isWaitingForPlace(entries)) this.waiting.set(id, entries);
     else this.waiting.delete(id);
   }
-}
-
-/** Nothing may be placed on a worker whose ledger only a newer program may change: whoever waits is better off elsewhere. */
-function isUnderstood({ capacity, ports }: WorkerEntries): boolean {
-  return [capacity, ports].every((entry) => schemaVersionOf(entry?.value) <= schemaVersionKnown);
 }
 
 /** What an instance asks placement for; after a failure it prefers the worker that it was on. */

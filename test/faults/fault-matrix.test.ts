@@ -5,7 +5,7 @@ import type { TestBuild } from './harness/test-build';
 import { makeTestBuild } from './harness/test-build';
 import { nothingBroken, verdict } from './harness/verdict';
 import type { Column } from './matrix/columns';
-import { columns } from './matrix/columns';
+import { columns, takeBack } from './matrix/columns';
 import { instanceRows, instanceStepNames } from './matrix/instance-rows';
 import { matrixTable } from './matrix/table';
 import type { Row } from './matrix/row';
@@ -66,30 +66,42 @@ test('nothing that was promised was broken meanwhile', () => {
 async function runCell(row: Row, column: Column, making: Exclusion): Promise<string> {
   const prepared = await row.prepare();
   const { id, armed } = prepared === undefined ? await making.alone(() => strikeNew(row, column)) : await strike(row, column, prepared);
-  await column.afterStrike?.(stack, row, id, armed);
-  await row.arrive(id);
-  await column.afterArrival?.(armed);
+  const struckAt = armed[0]!.struck!.subject;
+  try {
+    await column.afterStrike?.(stack, row, id, armed);
+    await row.arrive(id);
+  } finally {
+    // Also of a cell that failed: a process that stays frozen would be the end of all others.
+    takeBack(armed);
+  }
   await row.end(id);
-  return armed.map((each) => each.struck?.subject ?? each.failpoint.subject).join(' ');
+  return struckAt;
 }
 
-async function strike(row: Row, column: Column, prepared: string | undefined): Promise<{ id: string; armed: readonly ArmedFailpoint[] }> {
+interface Strike {
+  readonly id: string;
+  readonly armed: readonly ArmedFailpoint[];
+  /** The fault was for an object of its own, and hit another one. */
+  readonly missed: boolean;
+}
+
+async function strike(row: Row, column: Column, prepared: string | undefined): Promise<Strike> {
   const armed = column.arm(stack, row, prepared);
-  const id = await row.trigger(prepared);
-  const { subject } = await armed[0]!.strikes();
-  if (!subject.includes(`/${id}`)) throw new WrongObjectError(subject);
-  return { id, armed };
-}
-
-/** Nobody knows the id of what is about to be made, so the fault may strike another object that is at the same step: once more, then. */
-async function strikeNew(row: Row, column: Column): Promise<{ id: string; armed: readonly ArmedFailpoint[] }> {
-  for (;;) {
-    try {
-      return await strike(row, column, undefined);
-    } catch (error) {
-      if (!(error instanceof WrongObjectError)) throw error;
-    }
+  try {
+    const id = await row.trigger(prepared);
+    const { subject } = await armed[0]!.strikes();
+    return { id, armed, missed: !subject.includes(`/${id}`) };
+  } catch (error) {
+    takeBack(armed);
+    throw error;
   }
 }
 
-class WrongObjectError extends Error {}
+/** Nobody knows the id of what is about to be made, so the fault may strike another object that is at the same step: once more, then. */
+async function strikeNew(row: Row, column: Column): Promise<Strike> {
+  for (;;) {
+    const struck = await strike(row, column, undefined);
+    if (!struck.missed) return struck;
+    takeBack(struck.armed);
+  }
+}

@@ -10,8 +10,6 @@ export interface Column {
   arm(stack: FaultStack, row: Row, id: string | undefined): readonly ArmedFailpoint[];
   /** What else happens once the first has struck; resolves when the whole fault has happened. */
   afterStrike?(stack: FaultStack, row: Row, id: string, armed: readonly ArmedFailpoint[]): Promise<void>;
-  /** What is taken back when the object has arrived. */
-  afterArrival?(armed: readonly ArmedFailpoint[]): Promise<void>;
   /** Freezes a process for as long as the cell takes: the other one is needed, so one such cell at a time. */
   isExclusive?(row: Row): boolean;
 }
@@ -30,6 +28,14 @@ function lastCommit({ collection, step }: Row, id = anyId): string {
 
 function single(fault: string, action: Failpoint['action'], point: Failpoint['point'], subject = lastCommit): Column {
   return { fault, arm: ({ failpoints }, row, id) => [failpoints.arm({ point, subject: subject(row, id), action })] };
+}
+
+/** Wakes what was frozen and lets go what is held: what comes too late comes now. */
+export function takeBack(armed: readonly ArmedFailpoint[]): void {
+  for (const each of armed) {
+    if (each.failpoint.action === 'stop' && each.struck) process.kill(each.struck.pid, 'SIGCONT');
+    each.release();
+  }
 }
 
 /** What may go wrong with a step. */
@@ -55,9 +61,5 @@ export const columns: readonly Column[] = [
     arm: ({ failpoints }, row, id) => [
       failpoints.arm({ point: 'before-commit', subject: lastCommit(row, id), action: isPatient(row) ? 'stop' : 'hold' }),
     ],
-    afterArrival: async ([late]) => {
-      if (late!.failpoint.action === 'stop') process.kill(late!.struck!.pid, 'SIGCONT');
-      late!.release();
-    },
   },
 ];

@@ -64,7 +64,8 @@ test('nothing that was promised was broken meanwhile', () => {
 
 /** Does one fault to one step of an object of its own; answers where the fault struck. */
 async function runCell(row: Row, column: Column, making: Exclusion): Promise<string> {
-  const prepared = await row.prepare();
+  // Objects that are made one after the other are not taken for each other.
+  const prepared = row.collection === 'workers' ? await making.alone(() => row.prepare()) : await row.prepare();
   const { id, armed } = prepared === undefined ? await making.alone(() => strikeNew(row, column)) : await strike(row, column, prepared);
   const struckAt = armed[0]!.struck!.subject;
   try {
@@ -97,11 +98,16 @@ async function strike(row: Row, column: Column, prepared: string | undefined): P
   }
 }
 
-/** Nobody knows the id of what is about to be made, so the fault may strike another object that is at the same step: once more, then. */
+/**
+ * Nobody knows the id of what is about to be made, so the fault may strike another object that is at the same step. Then
+ * once more, when what was made for nothing is gone: it would be the next to be struck.
+ */
 async function strikeNew(row: Row, column: Column): Promise<Strike> {
   for (;;) {
     const struck = await strike(row, column, undefined);
     if (!struck.missed) return struck;
     takeBack(struck.armed);
+    await row.arrive(struck.id);
+    await row.end(struck.id);
   }
 }

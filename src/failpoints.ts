@@ -41,7 +41,8 @@ export class FailpointError extends Error {
   }
 }
 
-const directory = process.env['BERTH_FAILPOINTS'];
+/** Set to nothing is off as well. */
+const directory = process.env['BERTH_FAILPOINTS'] || undefined;
 const passed = new Map<string, number>();
 const holdPollMs = 20;
 

@@ -123,6 +123,8 @@ export const storeCompactRatio = 0.5;
 /** How much history a compaction leaves, for watches to resume within; with new work refused it leaves none. */
 export const storeHistoryKeptMs = 5 * 60 * 1000;
 export const storeCompactIntervalMs = 60_000;
+/** A compaction that frees a smaller share of what is in use has gained nothing: it is not history that fills etcd. */
+export const storeCompactGainRatio = 0.01;
 /** With this share of the quota allocated etcd is defragmented, if that frees at least the second share of it. */
 export const storeDefragmentRatio = 0.85;
 export const storeDefragmentGainRatio = 0.1;

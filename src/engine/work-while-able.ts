@@ -30,6 +30,8 @@ export async function workWhileAble(first: LifecycleWorker, options: AbleOptions
 async function runWhileAble(worker: LifecycleWorker, { check, onProblem }: AbleOptions, stopping: AbortSignal): Promise<boolean> {
   const over = new AbortController();
   const ended = worker.run().finally(() => over.abort());
+  // Whoever awaits it hears of its failure; until then nobody may.
+  ended.catch(() => undefined);
   const cause = await untilUnable(check, AbortSignal.any([stopping, over.signal]));
   if (cause !== undefined) onProblem('no lifecycles are taken until the store answers again', cause);
   if (!over.signal.aborted && worker.getState() === 'RUNNING') worker.shutdown();
@@ -42,6 +44,7 @@ async function untilUnable(check: AbleOptions['check'], ended: AbortSignal): Pro
   let failed = 0;
   while (!ended.aborted) {
     await pause(ended);
+    if (ended.aborted) return undefined;
     const cause = await failureOf(check);
     failed = cause === undefined ? 0 : failed + 1;
     if (failed >= ableChecksFailedMax && !ended.aborted) return cause;

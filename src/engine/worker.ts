@@ -42,6 +42,7 @@ export function createEngineWorker(
     maxConcurrentActivityTaskExecutions: 200,
     maxCachedWorkflows: 1_000,
     shutdownGraceTime: '5s',
-    shutdownForceTime: '15s',
+    // Far longer than an activity may take: a worker that is ended by force ends the process.
+    shutdownForceTime: '60s',
   });
 }

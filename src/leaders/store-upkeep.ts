@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  storeCompactGainRatio,
   storeCompactIntervalMs,
   storeCompactRatio,
   storeDefragmentGainRatio,
@@ -30,9 +31,11 @@ export interface UpkeepDependencies {
 export class StoreUpkeep {
   /** Revisions and when they were the newest; the first is the oldest that is still of use. */
   private seen: Array<{ readonly atMs: number; readonly revision: number }> = [];
-  private compacted = { atMs: -Infinity, revision: 0 };
+  private compacted = { atMs: -Infinity, revision: 0, gained: true };
   /** With the compaction that it followed: without a later one it would free no more. */
   private defragmented = { atMs: -Infinity, afterCompaction: -1 };
+
+  private disarmed = { atMs: -Infinity, allocatedBytes: Infinity };
 
   constructor(private readonly dependencies: UpkeepDependencies) {}
 
@@ -42,10 +45,12 @@ export class StoreUpkeep {
     let usage = await store.usage();
     const revision = this.compactionDue(usage);
     if (revision !== undefined) {
-      this.compacted = { atMs: performance.now(), revision };
+      const { usedBytes } = usage;
+      this.compacted = { atMs: performance.now(), revision, gained: true };
       await store.compact(revision);
-      onDone(`compacted etcd at revision ${revision}`);
       usage = await store.usage();
+      this.compacted = { ...this.compacted, gained: usage.usedBytes < usedBytes * (1 - storeCompactGainRatio) };
+      onDone(`compacted etcd at revision ${revision}`);
     }
     if (this.defragmentationDue(usage)) {
       this.defragmented = { atMs: performance.now(), afterCompaction: this.compacted.revision };
@@ -55,17 +60,26 @@ export class StoreUpkeep {
       onDone(`defragmented etcd from ${allocatedBytes} to ${usage.allocatedBytes} bytes`);
     }
     // Without room the alarm would be raised again by the next write.
-    if (usage.noSpace && usage.allocatedBytes < quotaBytes * storeDisarmRatio) {
+    if (usage.noSpace && this.mayDisarm(usage)) {
+      this.disarmed = { atMs: performance.now(), allocatedBytes: usage.allocatedBytes };
       await store.disarm();
       onDone(`took back the NOSPACE alarm of etcd, which has ${usage.allocatedBytes} of ${quotaBytes} bytes allocated`);
     }
+  }
+
+  /** An alarm that came back with nothing freed since is about a smaller quota than the one we know: taking it back again helps nobody. */
+  private mayDisarm({ allocatedBytes }: StoreUsage): boolean {
+    const hasRoom = !this.isOver(allocatedBytes, storeDisarmRatio);
+    const isNews = allocatedBytes < this.disarmed.allocatedBytes || performance.now() - this.disarmed.atMs >= storeDefragmentIntervalMs;
+    return hasRoom && isNews;
   }
 
   /** The revision to compact at; undefined while there is nothing to gain, or no hurry. */
   private compactionDue(usage: StoreUsage): number | undefined {
     const nowMs = performance.now();
     this.remember(nowMs, usage.revision);
-    const urgent = usage.noSpace || this.isOver(usage.usedBytes, storeFullRatio);
+    // Where compacting gained nothing, others fill etcd, or live objects do: their history is not ours to take for that.
+    const urgent = usage.noSpace || (this.compacted.gained && this.isOver(usage.usedBytes, storeFullRatio));
     if (!urgent && !this.isOver(usage.usedBytes, storeCompactRatio)) return undefined;
     if (nowMs - this.compacted.atMs < (urgent ? storeUrgentIntervalMs : storeCompactIntervalMs)) return undefined;
     // Watches resume within the history that is left. Where it has to go, they list everything anew.

@@ -196,6 +196,12 @@ describe('while agents are killed as well', () => {
   );
 });
 
+test.each(['before-commit', 'after-commit'] as const)('a projector that is killed at %s of its trimming: each event is on record once', async (point) => {
+  const armed = stack.failpoints.arm({ point, subject: '^trim/', action: 'crash' });
+  await stack.client().define({ components: [stack.runs.component()] });
+  await armed.strikes();
+}, 120_000);
+
 test('no promise was broken on the way', async () => {
   expect(await verdict(stack, { expectEmpty: true })).toBe(nothingBroken);
 }, 60_000);

@@ -70,6 +70,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     foundBy: ['port-without-allocation', 'capacity-differs', 'not-given-back'],
   },
   {
+    missing: "the host's word that nothing is left",
+    patch: { file: 'domain/instance-steps.js', find: "if (wanted !== 'running' && !mayExistOnHost(view))", replace: "if (wanted !== 'running')" },
+    scenario: livedAndEnded,
+    foundBy: ['released-unconfirmed'],
+  },
+  {
     missing: 'the insert into the record before the outbox is trimmed',
     patch: { file: 'leaders/projector.js', find: 'await record.insert(entries.flatMap(eventsOf));', replace: '' },
     scenario: livedAndEnded,
@@ -79,6 +85,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     missing: 'the floor under which an agent starts nothing',
     patch: { file: 'agent/allocation.js', find: 'return Math.max(this.record?.floor ?? -1, this.stopFloor);', replace: 'return -1;' },
     scenario: agentBornAgain,
-    foundBy: ['started-unasked', 'ran-twice', 'attempt-repeated'],
+    foundBy: ['started-unasked', 'ran-twice'],
   },
 ];

@@ -5,6 +5,7 @@ import { ledger } from './ledger';
 import { phases } from './phases';
 import { counters, noSilentWrites, sequences } from './progress';
 import { recorded } from './recorded';
+import { releases } from './release';
 import type { Expectations, Finding, Rule } from './rule';
 import { askedRuns, runs } from './runs';
 import { leaders, staleCommits, staleObservations, stalePlacements } from './stale-writes';
@@ -23,6 +24,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   recorded,
   runs,
   askedRuns,
+  releases,
   staleCommits,
   stalePlacements,
   staleObservations,

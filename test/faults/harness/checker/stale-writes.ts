@@ -10,7 +10,8 @@ import { eventsOfRevision, objectOf, parseCommitId, StoreState } from './store-s
 /** What the promise of one transaction looks at: the store just before it, and what it did. */
 type FindAt = (revision: StoreRevision, before: StoreState, expectations: Expectations) => Finding[];
 
-function ruleAt(promise: string, findAt: FindAt): Rule {
+/** A rule about single transactions. */
+export function ruleAt(promise: string, findAt: FindAt): Rule {
   return {
     promise,
     needs: 'each revision',

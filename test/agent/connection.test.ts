@@ -67,7 +67,9 @@ describe('the agent', () => {
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     clearInterval(comments);
     expect(streams()).toBe(1);
-    await controlPlane.until(() => streams() === 2, 'another stream');
+    // Collecting the garbage of a large heap may take longer than several streams' silence.
+    const before = streams();
+    await controlPlane.until(() => streams() > before, 'another stream');
   });
 
   test('gives up a silent stream, and stops, also after a garbage collection', async () => {
@@ -76,12 +78,14 @@ describe('the agent', () => {
     const collectGarbage = vm.runInNewContext('gc') as () => void;
     const agent = await harness.startAgent({ planStreamSilenceMsMax: 500 });
     const streams = (): number => controlPlane.requests.filter((request) => request.endsWith('/plan')).length;
-    await controlPlane.until(() => streams() === 1, 'a stream');
+    await controlPlane.until(() => streams() >= 1, 'a stream');
     for (let n = 0; n < 5; n += 1) {
       collectGarbage();
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    await controlPlane.until(() => streams() === 2, 'another stream');
+    // Collecting the garbage of a large heap may take longer than several streams' silence.
+    const before = streams();
+    await controlPlane.until(() => streams() > before, 'another stream');
     collectGarbage();
     await harness.stopAgent(agent, 'leave');
     await controlPlane.until(() => controlPlane.openStreams === 0, 'no stream');

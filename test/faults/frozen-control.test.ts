@@ -109,8 +109,10 @@ describe('a control process that was frozen inside a commit, and is woken after 
 
 test('a scheduler leader that was frozen inside a placement, and is woken when another one is in office, places nothing: its fence alone refuses it', async () => {
   const lane = await Lane.open(stack, stack.client(0), 1, '16Mi');
-  const [first, second] = [await lane.create(), await lane.create()];
+  // Asked for at once, either could be placed first.
+  const first = await lane.create();
   await lane.reaches(first, 'RUNNING');
+  const second = await lane.create();
   await lane.api.until('the second one waits', async () => JSON.stringify((await etcd.get(keys.instanceStatus(second)))?.value).includes('NoCapacity'));
   const subject = `^instances/${second}/\\d+/schedule\\.place\\.`;
   const { frozen } = freezeBefore(subject);

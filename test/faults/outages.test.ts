@@ -64,7 +64,7 @@ describe(`under load of seed ${budget.seed}`, () => {
     known = (await createRunning(0)).id;
     ended = (await createRunning(1)).id;
     await end(ended);
-    load = new Load({ api, definitions: [light, light, light, real], seed: budget.seed, users: 4 });
+    load = new Load({ api, definitions: [light, light, light, real], seed: budget.seed, users: 3 });
   }, 120_000);
 
   afterAll(async () => {

@@ -13,7 +13,7 @@ export interface LoadOptions {
   readonly users: number;
 }
 
-const pauseMsMax = 500;
+const pauseMsMax = 1_000;
 const actsMax = 4;
 /** The rest stays as it is until the load ends, so that something of every kind is there when a fault comes. */
 const terminatedRatio = 0.7;

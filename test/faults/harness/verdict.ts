@@ -9,7 +9,7 @@ import { readRecord } from './record-reader';
 /** What the checker says of a run that kept every promise. */
 export const nothingBroken = describeFindings([]);
 
-const drainTimeoutMs = 60_000;
+const drainTimeoutMs = 120_000;
 
 /**
  * Waits until the record has everything, and judges the whole run. Answers what was broken, or

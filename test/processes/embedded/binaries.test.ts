@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { BinaryError, findBinary } from '../../../src/processes/embedded/binaries';
@@ -107,6 +108,8 @@ describe('a binary in the cache', () => {
     const killed = typescript('find-binary.fixture.ts', ['etcd'], env);
     await printed(killed, 'building etcd');
     killed.kill('SIGKILL');
+    // Until it has ended its leftovers are those of a builder at work.
+    await once(killed, 'exit');
     const path = cachedBinaryPath(etcd, env);
     writeFileSync(`${path}.building-4000000`, 'half');
     fakeGo(bin);

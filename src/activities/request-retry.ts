@@ -5,7 +5,7 @@ import { actOnWorker } from '../domain/worker-admission';
 import { admissionAttemptsMax } from '../domain/limits';
 import type { Decision } from '../stores/etcd/commit';
 import type { Committer } from '../stores/etcd/committer';
-import { instanceSpecDecision, workerSpecDecision } from '../stores/etcd/decisions';
+import { instanceSpecDecision, ownDecision, workerSpecDecision } from '../stores/etcd/decisions';
 import type { FreshObjects } from '../stores/etcd/objects';
 import type { Clock } from './clock';
 
@@ -31,8 +31,7 @@ export class RequestRetry {
       if (repeated) return accepted;
       if (act.kind === 'refused') return { refused: true, code: act.refusal.code, message: act.refusal.message };
       if (act.kind === 'unchanged' || decision === undefined) return accepted;
-      // Two updates that decide at one revision are still two: each has a commit of its own.
-      const outcome = await this.dependencies.committer.commit({ ...decision, id: `${decision.id}.${context.mintedId}` });
+      const outcome = await this.dependencies.committer.commit(ownDecision(decision, context.mintedId));
       if (outcome.kind === 'done') return accepted;
     }
     return { refused: true, code: 'conflict', message: 'the object kept changing; ask again' };

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Worker } from '@temporalio/worker';
 import { ableCheckIntervalMs, ableChecksFailedMax } from '../domain/limits';
+import { pause } from '../pause';
 
 /** A worker of the engine, as far as it is looked after here. */
 export type LifecycleWorker = Pick<Worker, 'run' | 'shutdown' | 'getState'>;
@@ -43,7 +43,7 @@ async function runWhileAble(worker: LifecycleWorker, { check, onProblem }: AbleO
 async function untilUnable(check: AbleOptions['check'], ended: AbortSignal): Promise<unknown> {
   let failed = 0;
   while (!ended.aborted) {
-    await pause(ended);
+    await pause(ableCheckIntervalMs, ended);
     if (ended.aborted) return undefined;
     const cause = await failureOf(check);
     failed = cause === undefined ? 0 : failed + 1;
@@ -63,7 +63,7 @@ async function nextWorker({ check, create, onProblem }: AbleOptions, stopping: A
         onProblem('lifecycles cannot be taken yet', problem);
       }
     }
-    await pause(stopping);
+    await pause(ableCheckIntervalMs, stopping);
   }
 }
 
@@ -73,8 +73,4 @@ async function failureOf(check: AbleOptions['check']): Promise<unknown> {
   } catch (cause) {
     return cause ?? new Error('unable');
   }
-}
-
-async function pause(signal: AbortSignal): Promise<void> {
-  await sleep(ableCheckIntervalMs, undefined, { signal }).catch(() => undefined);
 }

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { RecordedEvent } from '../domain/events';
 import { projectorBatchMax } from '../domain/limits';
+import { pause } from '../pause';
 import type { EtcdClient, KeyedEntry } from '../stores/etcd/client';
 import type { Compare, OutboxValue } from '../stores/etcd/commit';
 import { assertKnown, schemaVersionKnown, schemaVersionOf } from '../stores/etcd/commit';
@@ -80,8 +80,4 @@ function understood(entries: readonly KeyedEntry[]): readonly KeyedEntry[] {
 export function eventsOf(entry: KeyedEntry): RecordedEvent[] {
   const { epoch, firstIndex, events } = entry.value as OutboxValue;
   return events.map((event, position) => ({ ...event, epoch, revision: String(entry.revision), index: firstIndex + position }));
-}
-
-async function pause(durationMs: number, signal: AbortSignal): Promise<void> {
-  await sleep(durationMs, undefined, { signal }).catch(() => undefined);
 }

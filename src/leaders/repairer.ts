@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { viewOf, workerViewOf } from '../activities/views';
 import type { LifecycleKind } from '../domain/answer';
 import { repairAfterMs, repairsPerSecondMax } from '../domain/limits';
 import { instanceNeedsLifecycle, workerNeedsLifecycle } from '../domain/needs-lifecycle';
+import { pause } from '../pause';
 import type { CachedObjects } from '../stores/etcd/objects';
 import { resourceVersion } from '../stores/etcd/objects';
 import type { Term } from '../stores/etcd/leadership';
@@ -117,8 +117,4 @@ function everyObject(cached: CachedObjects, nowMs: number): Candidate[] {
 
 function inBatches<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
-}
-
-async function pause(durationMs: number, signal: AbortSignal): Promise<void> {
-  await sleep(durationMs, undefined, { signal }).catch(() => undefined);
 }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   storeCompactGainRatio,
   storeCompactIntervalMs,
@@ -12,6 +11,7 @@ import {
   storeUpkeepIntervalMs,
   storeUrgentIntervalMs,
 } from '../domain/limits';
+import { pause } from '../pause';
 import type { Term, Vacancy } from '../stores/etcd/leadership';
 import type { StoreMaintenance, StoreUsage } from '../stores/etcd/maintenance';
 import type { ProjectorDependencies } from './projector';
@@ -34,7 +34,6 @@ export class StoreUpkeep {
   private compacted = { atMs: -Infinity, revision: 0, gained: true };
   /** With the compaction that it followed: without a later one it would free no more. */
   private defragmented = { atMs: -Infinity, afterCompaction: -1 };
-
   private disarmed = { atMs: -Infinity, allocatedBytes: Infinity };
 
   constructor(private readonly dependencies: UpkeepDependencies) {}
@@ -114,7 +113,7 @@ type OnProblem = ProjectorDependencies['onProblem'];
 export async function leadUpkeep(upkeep: StoreUpkeep, onProblem: OnProblem, term: Term): Promise<void> {
   while (!term.signal.aborted) {
     await roundOf(upkeep, onProblem);
-    await sleep(storeUpkeepIntervalMs, undefined, { signal: term.signal }).catch(() => undefined);
+    await pause(storeUpkeepIntervalMs, term.signal);
   }
 }
 

@@ -5,7 +5,7 @@ import { budget, chance } from './harness/budget';
 import { FaultStack } from './harness/fault-stack';
 import type { SteadyClient } from './harness/steady-client';
 import { nothingBroken, verdict } from './harness/verdict';
-import { Pool } from './matrix/pool';
+import { Pool } from './harness/pool';
 
 const createsCount = 300;
 /** Together they hold fewer than half of the instances, so that most wait for room. */

@@ -10,7 +10,7 @@ import { instanceRows, instanceStepNames } from './matrix/instance-rows';
 import { matrixTable } from './matrix/table';
 import type { Row } from './matrix/row';
 import { workerStepNames, refusingProvider, workerRows } from './matrix/worker-rows';
-import { Exclusion, Pool } from './matrix/pool';
+import { Exclusion, Pool } from './harness/pool';
 
 /** What became of one cell: undefined, or what went wrong. */
 type Result = { readonly struckAt: string } | { readonly failure: unknown };

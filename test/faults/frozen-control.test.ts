@@ -87,12 +87,7 @@ describe('a control process that was frozen inside a commit, and is woken after 
       expect(struck.subject).toContain(id);
 
       await lane.api.reaches('instances', id, 'RUNNING', takeOverTimeoutMs);
-      await lane.hasStarted(id, 1);
-      await lane.act('stop', id);
-      await lane.reaches(id, 'STOPPED');
-      await lane.act('start', id);
-      await lane.reaches(id, 'RUNNING');
-      await lane.hasStarted(id, 2);
+      await lane.stopAndStart(id);
       const before = await wake(struck);
 
       expect(await writtenAfter(before, touchedBy(id, lane))).toEqual([]);

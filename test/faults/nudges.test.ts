@@ -47,12 +47,7 @@ async function liveWhole(whenCreated: (id: string) => Promise<void> = async () =
   const id = await lane.create();
   await whenCreated(id);
   await lane.reaches(id, 'RUNNING');
-  await lane.hasStarted(id, 1);
-  await lane.act('stop', id);
-  await lane.reaches(id, 'STOPPED');
-  await lane.act('start', id);
-  await lane.reaches(id, 'RUNNING');
-  await lane.hasStarted(id, 2);
+  await lane.stopAndStart(id);
   await lane.end(id);
   return id;
 }

@@ -5,7 +5,7 @@ import { admissionAttemptsMax } from '../../domain/limits';
 import type { Entry } from '../../stores/etcd/client';
 import type { Decision } from '../../stores/etcd/commit';
 import type { IdempotencyPut } from '../../stores/etcd/decisions';
-import { withIdempotency } from '../../stores/etcd/decisions';
+import { ownDecision, withIdempotency } from '../../stores/etcd/decisions';
 import { ObjectNotFoundError } from '../../stores/etcd/errors';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
@@ -78,7 +78,7 @@ export class Admission {
         if (certain) throw proposal;
         continue;
       }
-      const outcome = await this.dependencies.committer.commit(withIdempotency(ownDecision(proposal.decision, admission), record));
+      const outcome = await this.dependencies.committer.commit(withIdempotency(ownDecision(proposal.decision, admission.mintedId), record));
       if (outcome.kind === 'refused') throw new ApiProblem('conflict', outcome.refusal.message);
       if (outcome.kind === 'done') {
         this.nudge(object);
@@ -144,12 +144,4 @@ export class Admission {
 export function admittedBy<Value>(act: Act<Value>): Value | undefined {
   if (act.kind === 'refused') throw problemOfRefusal(act.refusal);
   return act.kind === 'admitted' ? act.spec : undefined;
-}
-
-/**
- * Two requests that decide the same at one revision are still two. With one commit id the second would find the
- * first one's outbox key and take it for its own: told that it was done, with a command that nobody ever stored.
- */
-function ownDecision(decision: Decision, { mintedId }: AdmissionContext): Decision {
-  return { ...decision, id: `${decision.id}.${mintedId}` };
 }

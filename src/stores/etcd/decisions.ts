@@ -45,6 +45,14 @@ export interface IdempotencyRecord {
   readonly expiresAt: string;
 }
 
+/**
+ * Two requests that decide the same at one revision are still two. With one commit id the second would find the
+ * first one's outbox key and take it for its own: told that it was done, with a command that nobody ever stored.
+ */
+export function ownDecision(decision: Decision, mintedId: string): Decision {
+  return { ...decision, id: `${decision.id}.${mintedId}` };
+}
+
 /** Adds the idempotency record of the request that led to a decision. */
 export function withIdempotency(decision: Decision, record: IdempotencyPut | undefined): Decision {
   if (!record) return decision;

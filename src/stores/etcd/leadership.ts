@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { leaderLeaseTtlMs, leaderRenewIntervalMs } from '../../domain/limits';
+import { pause } from '../../pause';
 import type { Compare } from './commit';
 import type { LeaderRole } from './keys';
 import { keys } from './keys';
@@ -129,8 +129,4 @@ export class Leadership {
     const { leaseTtlMs, renewIntervalMs } = this.options;
     return Math.max(0, renewedAtMs + leaseTtlMs - renewIntervalMs - performance.now());
   }
-}
-
-async function pause(durationMs: number, signal: AbortSignal): Promise<void> {
-  await sleep(durationMs, undefined, { signal }).catch(() => undefined);
 }

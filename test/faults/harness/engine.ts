@@ -20,10 +20,6 @@ export class Engine {
     await this.client.workflow.start(type, { workflowId: `second/${id}`, taskQueue: this.taskQueue, args: [id] });
   }
 
-  async endSecondLifecycle(id: string): Promise<void> {
-    await this.client.workflow.getHandle(`second/${id}`).terminate();
-  }
-
   close(): Promise<void> {
     return this.connection.close();
   }

@@ -35,6 +35,7 @@ interface Parts {
   readonly apis: readonly FaultyProcess[];
   readonly controls: readonly FaultyProcess[];
   readonly apiProxies: readonly TcpProxy[];
+  /** The way of all agents to the first api process. */
   readonly agentsProxy: TcpProxy;
   readonly agents: FaultyAgents;
   readonly failpoints: Failpoints;
@@ -94,11 +95,6 @@ export class FaultStack {
   /** One an api process, for clients. */
   get apiProxies(): readonly TcpProxy[] {
     return this.parts.apiProxies;
-  }
-
-  /** The way of all agents to the control plane; it leads to the first api process unless it is turned. */
-  get agentsProxy(): TcpProxy {
-    return this.parts.agentsProxy;
   }
 
   get failpoints(): Failpoints {

@@ -11,7 +11,7 @@ export interface Links {
 /** How one of our processes is started: settles when it is up. */
 export type StartProcess = () => Promise<Child>;
 
-/** One of our processes: it may be killed, frozen and started again, by itself if it is supervised, as by an init system. */
+/** One of our processes: it may be killed and started again, and be frozen by a failpoint, by itself if it is supervised, as by an init system. */
 export class FaultyProcess {
   private child: Child | undefined;
   private isWanted = false;
@@ -57,10 +57,6 @@ export class FaultyProcess {
   /** Resolves when a restart that is under way is over. */
   async settled(): Promise<void> {
     await this.starting;
-  }
-
-  freeze(): void {
-    process.kill(this.pid, 'SIGSTOP');
   }
 
   thaw(): void {

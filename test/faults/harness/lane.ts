@@ -87,6 +87,16 @@ export class Lane {
     await this.api.until(`${starts} starts of ${id}`, async () => this.stack.runs.startsOf(id).length >= starts);
   }
 
+  /** Stops a running instance that was started once, and starts it a second time. */
+  async stopAndStart(id: string): Promise<void> {
+    await this.hasStarted(id, 1);
+    await this.act('stop', id);
+    await this.reaches(id, 'STOPPED');
+    await this.act('start', id);
+    await this.reaches(id, 'RUNNING');
+    await this.hasStarted(id, 2);
+  }
+
   async end(id: string): Promise<void> {
     await this.act('terminate', id);
     await this.reaches(id, 'TERMINATED');

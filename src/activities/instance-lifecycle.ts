@@ -20,6 +20,7 @@ import type { StepContext } from './step-context';
 import { patienceMs } from './step-context';
 import { afterCommit, viewOf } from './views';
 import type { WorkloadFault, Workloads } from './workload';
+import { presentWorkflowRun } from './workflow-run';
 
 /** More than one process ever has under way. */
 const committedRememberedMax = 10_000;
@@ -154,7 +155,7 @@ export class InstanceLifecycle {
   private async commitAndAnswer(
     entries: InstanceEntries,
     change: InstanceChange,
-    commit: Omit<LifecycleCommit, 'actor'>,
+    commit: Omit<LifecycleCommit, 'actor' | 'workflowRun'>,
     before: InstanceEntries = entries,
   ): Promise<Answer> {
     const committed = await this.commit(entries, change, commit);
@@ -162,8 +163,8 @@ export class InstanceLifecycle {
   }
 
   /** The instance as it is after the commit; undefined when it has to be looked at again. */
-  private async commit(entries: InstanceEntries, change: InstanceChange, commit: Omit<LifecycleCommit, 'actor'>): Promise<InstanceEntries | undefined> {
-    const decision = instanceDecision(entries, change, { ...commit, actor: 'lifecycle' });
+  private async commit(entries: InstanceEntries, change: InstanceChange, commit: Omit<LifecycleCommit, 'actor' | 'workflowRun'>): Promise<InstanceEntries | undefined> {
+    const decision = instanceDecision(entries, change, { ...commit, actor: 'lifecycle', workflowRun: presentWorkflowRun() });
     const outcome = await this.dependencies.committer.commit(decision);
     if (outcome.kind === 'refused') throw new LedgerFaultError(entries.id, outcome.refusal.message);
     if (outcome.kind !== 'done' || outcome.repeated) return undefined;

@@ -12,6 +12,7 @@ import type { Clock } from './clock';
 import type { Fleet } from './fleet';
 import { requestOf } from './fleet';
 import { afterCommit, viewOf } from './views';
+import { presentWorkflowRun } from './workflow-run';
 
 /** How often a placement is planned anew because workers changed under it, before the lifecycle looks again. */
 const placementAttemptsMax = 8;
@@ -59,8 +60,14 @@ export class Placement {
     if (!worker) return 'plan anew';
     const moment = { nowMs: this.dependencies.clock.nowMs(), operationId: '' };
     const change = scheduled(viewOf(entries), this.allocation(entries, planned, moment.nowMs), moment);
-    const actor = fence ? 'scheduler' : 'lifecycle';
-    const decision = instanceDecision(entries, change, { step: 'schedule', outcome: `place.${worker.id}.${worker.spec.revision}`, actor, worker, ...(fence && { fence }) });
+    const decision = instanceDecision(entries, change, {
+      step: 'schedule',
+      outcome: `place.${worker.id}.${worker.spec.revision}`,
+      actor: fence ? 'scheduler' : 'lifecycle',
+      workflowRun: presentWorkflowRun(),
+      worker,
+      ...(fence && { fence }),
+    });
     const outcome = await this.dependencies.committer.commit(decision);
     if (outcome.kind === 'refused' || changedOnly(outcome, worker)) return 'plan anew';
     return this.outcomeOf(entries, change, decision.puts[0]!.value as InstanceEntries['status']['value'], outcome);
@@ -68,7 +75,7 @@ export class Placement {
 
   private async queue(entries: InstanceEntries, message: string): Promise<ScheduleOutcome> {
     const change = queued(viewOf(entries), message, { nowMs: this.dependencies.clock.nowMs(), operationId: '' });
-    const decision = instanceDecision(entries, change, { step: 'schedule', outcome: 'queue', actor: 'lifecycle' });
+    const decision = instanceDecision(entries, change, { step: 'schedule', outcome: 'queue', actor: 'lifecycle', workflowRun: presentWorkflowRun() });
     const outcome = await this.dependencies.committer.commit(decision);
     return this.outcomeOf(entries, change, decision.puts[0]!.value as InstanceEntries['status']['value'], outcome);
   }

@@ -32,6 +32,7 @@ import type { Clock } from './clock';
 import type { StepContext } from './step-context';
 import { patienceMs } from './step-context';
 import { workerViewOf } from './views';
+import { presentWorkflowRun } from './workflow-run';
 
 export interface WorkerLifecycleDependencies {
   readonly fresh: FreshObjects;
@@ -171,7 +172,7 @@ export class WorkerLifecycle {
   }
 
   private async commit(entries: WorkerEntries, change: WorkerChange, step: WorkerStep, outcome: string): Promise<WorkerEntries | undefined> {
-    const decision = workerDecision(entries, change, { step, outcome, actor: 'lifecycle' });
+    const decision = workerDecision(entries, change, { step, outcome, actor: 'lifecycle', workflowRun: presentWorkflowRun() });
     const committed = await this.dependencies.committer.commit(decision);
     if (committed.kind !== 'done' || committed.repeated) return undefined;
     return { ...entries, status: { value: decision.puts[0]!.value as WorkerStatus, revision: committed.revision } };

@@ -1,3 +1,4 @@
+import { canonicalJson } from './canonical-json';
 import type { Kind } from './header';
 
 /** Who caused a change, and through which request; carried by every event. */
@@ -10,6 +11,8 @@ export interface Cause {
   readonly correlationId?: string;
   /** The commit or event that directly led to this one. */
   readonly causationId?: string;
+  /** Run id of the engine's workflow that did it. */
+  readonly workflowRun?: string;
 }
 
 /** One thing that happened to one object, as a decision states it, before it has a place in the order. */
@@ -28,6 +31,10 @@ export interface EventDraft {
   /** ISO 8601. */
   readonly time: string;
   readonly cause: Cause;
+  /** Id of the worker that the object is, or is placed on; who watches a worker hears of it by this. */
+  readonly worker?: string;
+  /** The object's labels, where it has any. */
+  readonly labels?: Readonly<Record<string, string>>;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
@@ -70,6 +77,10 @@ export interface CloudEvent {
   readonly idempotencykey?: string;
   readonly correlationid?: string;
   readonly causationid?: string;
+  readonly workflowrun?: string;
+  readonly worker?: string;
+  /** JSON of the object's labels: an attribute of a CloudEvent is a text. */
+  readonly labels?: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
@@ -96,6 +107,9 @@ export function toCloudEvent(event: RecordedEvent): CloudEvent {
     ...(cause.idempotencyKey !== undefined && { idempotencykey: cause.idempotencyKey }),
     ...(cause.correlationId !== undefined && { correlationid: cause.correlationId }),
     ...(cause.causationId !== undefined && { causationid: cause.causationId }),
+    ...(cause.workflowRun !== undefined && { workflowrun: cause.workflowRun }),
+    ...(event.worker !== undefined && { worker: event.worker }),
+    ...(event.labels !== undefined && { labels: canonicalJson(event.labels) }),
     data: event.data,
   };
 }

@@ -177,7 +177,12 @@ export const localAgentStartMsMax = 20_000;
 export const localAgentStopMsMax = 30_000;
 
 // The record.
-export const projectorBatchMax = 100;
+/** Outbox entries that are recorded together. */
+export const projectorBatchMax = 500;
+/** Objects whose last state the projector remembers; of others it reads the last snapshot. */
+export const objectStatesRememberedMax = 5_000;
+/** Events read at once where an object is made anew from all of them. */
+export const rebuildPageSize = 1_000;
 /** How long a reachable MongoDB is looked for before an operation fails; longer than an election takes. */
 export const mongoServerSelectionTimeoutMs = 5_000;
 export const mongoConnectTimeoutMs = 5_000;

@@ -12,6 +12,7 @@ import {
   storeUrgentIntervalMs,
 } from '../domain/limits';
 import { pause } from '../pause';
+import type { EtcdClient } from '../stores/etcd/client';
 import type { Term, Vacancy } from '../stores/etcd/leadership';
 import type { StoreMaintenance, StoreUsage } from '../stores/etcd/maintenance';
 import type { ProjectorDependencies } from './projector';
@@ -122,7 +123,7 @@ export async function leadUpkeep(upkeep: StoreUpkeep, onProblem: OnProblem, term
  * store would stay full for want of a leader, and without a leader for want of room. Several processes may do so at
  * once: the record takes the same event twice, and a key is gone only once.
  */
-export async function standIn(projection: ProjectorDependencies, upkeep: StoreUpkeep, vacancy: Vacancy): Promise<void> {
+export async function standIn(projection: ProjectorDependencies & { readonly client: EtcdClient }, upkeep: StoreUpkeep, vacancy: Vacancy): Promise<void> {
   if ((await projection.client.get(vacancy.fence.key)) !== undefined) return; // Somebody leads, and does it.
   const draining = drainOutbox(projection, vacancy).catch((cause: unknown) => projection.onProblem('trimming without a leader failed, events stay in the outbox', cause));
   await Promise.all([draining, roundOf(upkeep, projection.onProblem)]);

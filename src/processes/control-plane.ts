@@ -18,6 +18,7 @@ import { engineMemory, hasLifecycle } from '../engine/schedules';
 import { registerSearchAttributes } from '../engine/search-attributes';
 import { workWhileAble } from '../engine/work-while-able';
 import { connectWorkers, createEngineWorker } from '../engine/worker';
+import { PermanentRecord } from '../leaders/permanent-record';
 import { leadProjection } from '../leaders/projector';
 import { leadRepair } from '../leaders/repairer';
 import { leadScheduling } from '../leaders/scheduler';
@@ -56,7 +57,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const create = () => createEngineWorker(native, engine, activities, options.buildId);
   const worker = await create();
 
-  const projection = { ...live, record: options.documents.auditEvents, onProblem };
+  const { auditEvents, snapshots } = options.documents;
+  const projection = { ...live, record: new PermanentRecord(auditEvents, snapshots, onProblem), onProblem };
   const { upkeep, close: closeUpkeep } = openUpkeep(live.client, options.settings, log);
   const holder = `${hostname()}/${process.pid}`;
   const leaders = [

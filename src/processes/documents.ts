@@ -5,6 +5,7 @@ import type { Bodies } from '../stores/mongo/bodies';
 import { artifactBodies, definitionBodies, workloadBodies } from '../stores/mongo/bodies';
 import { connectMongo } from '../stores/mongo/connection';
 import { Reports } from '../stores/mongo/reports';
+import { Snapshots } from '../stores/mongo/snapshots';
 import type { Settings } from './environment';
 
 /** What MongoDB holds: immutable bodies, and the permanent record. */
@@ -13,6 +14,7 @@ export interface Documents {
   readonly artifacts: Bodies<string>;
   readonly workloads: Bodies<Workload>;
   readonly auditEvents: AuditEvents;
+  readonly snapshots: Snapshots;
   readonly reports: Reports;
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -32,6 +34,7 @@ export async function openDocuments(settings: Pick<Settings, 'mongodbUri' | 'mon
     artifacts: artifactBodies(connection),
     workloads: workloadBodies(connection),
     auditEvents,
+    snapshots: new Snapshots(connection),
     reports: new Reports(connection),
     ping: () => connection.ping(),
     close: () => connection.close(),

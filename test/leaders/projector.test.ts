@@ -3,7 +3,7 @@ import { drainOutbox } from '../../src/leaders/projector';
 import { Committer } from '../../src/stores/etcd/committer';
 import { ValueNewerError } from '../../src/stores/etcd/errors';
 import { keys } from '../../src/stores/etcd/keys';
-import type { WatchCache } from '../../src/stores/etcd/watch-cache';
+import { WatchCache } from '../../src/stores/etcd/watch-cache';
 import { closeClients, creating, openClient } from '../support/etcd';
 
 afterAll(closeClients);
@@ -19,11 +19,14 @@ test('what a newer program put into the outbox stays there, and what came before
   const recorded: RecordedEvent[] = [];
   const insert = async (events: readonly RecordedEvent[]) => void recorded.push(...events);
   const fence = { key: keys.leader('controller'), revision: 0 };
-  const dependencies = { client, committer, cache: {} as WatchCache, record: { insert }, onProblem: () => undefined };
+  const cache = new WatchCache(client, () => undefined);
+  await cache.start();
+  const dependencies = { committer, cache, record: { insert }, onProblem: () => undefined };
   await drainOutbox(dependencies, { fence, signal: new AbortController().signal });
 
   // The newer entry was put last, so the two others come before it.
   expect(recorded.map(({ subject }) => subject)).toEqual(['i-1', 'i-3']);
   expect((await client.list(keys.outboxPrefix)).entries.map(({ key }) => key)).toEqual([newer]);
   await expect(drainOutbox(dependencies, { fence, signal: new AbortController().signal })).rejects.toThrow(ValueNewerError);
+  cache.stop();
 });

@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import { upcast } from '../../domain/event-types';
 import type { CloudEvent } from '../../domain/events';
 import { toCloudEvent } from '../../domain/events';
 import { pageSizeDefault } from '../../domain/limits';
-import type { KeyedEntry } from '../../stores/etcd/client';
-import type { OutboxValue } from '../../stores/etcd/commit';
+import { eventsOf, outboxOf } from '../../stores/etcd/outbox';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import { notation, section } from '../documents/schema';
@@ -42,6 +42,9 @@ const eventView = z
     idempotencykey: z.string().optional(),
     correlationid: z.string().optional(),
     causationid: z.string().optional(),
+    workflowrun: z.string().optional().meta({ description: "Run id of the engine's workflow that did it." }),
+    worker: z.string().optional().meta({ description: 'Id of the worker that the object is, or is placed on.' }),
+    labels: z.string().optional().meta({ description: "JSON of the object's labels." }),
     data: z.record(z.string(), z.unknown()),
   })
   .meta({ id: 'Event', description: 'A CloudEvent 1.0.' });
@@ -83,13 +86,11 @@ export class Events {
 
   /** Events that were committed and not projected yet. */
   private waiting(subject: string): CloudEvent[] {
-    return this.dependencies.cache.collection('outbox').flatMap(eventsOf).filter((event) => event.subject === subject);
+    return outboxOf(this.dependencies.cache)
+      .flatMap(eventsOf)
+      .filter((event) => event.subject === subject)
+      .map((event) => upcast(toCloudEvent(event)));
   }
-}
-
-function eventsOf(entry: KeyedEntry): CloudEvent[] {
-  const { epoch, firstIndex, events } = entry.value as OutboxValue;
-  return events.map((draft, position) => toCloudEvent({ ...draft, epoch, revision: String(entry.revision), index: firstIndex + position }));
 }
 
 /** By sequence, each event once: the same one may be in the outbox and in the record. */

@@ -1,3 +1,4 @@
+import { dataVersionOf } from '../../domain/event-types';
 import type { Cause, EventDraft } from '../../domain/events';
 import type { Header } from '../../domain/header';
 import { nextSequence } from '../../domain/header';
@@ -24,9 +25,19 @@ export function absent(key: string): Compare {
 /** An event about an object; its sequence follows the last one that spec or status gave. */
 export function eventOf(
   header: Header,
-  what: { readonly type: string; readonly sequence: number; readonly time: string; readonly cause: Cause; readonly data: EventDraft['data'] },
+  { worker, ...what }: Pick<EventDraft, 'type' | 'sequence' | 'time' | 'cause' | 'data'> & { readonly worker?: string | undefined },
 ): EventDraft {
-  return { schemaVersion: 1, org: header.org, project: header.project, kind: header.kind, subject: header.id, ...what };
+  const { org, project, kind, id: subject, labels } = header;
+  return {
+    schemaVersion: dataVersionOf(what.type),
+    org,
+    project,
+    kind,
+    subject,
+    ...what,
+    ...(worker !== undefined && { worker }),
+    ...(Object.keys(labels).length > 0 && { labels }),
+  };
 }
 
 /** The idempotency record of a request: put create-only in the commit that the request leads to. */
@@ -67,12 +78,14 @@ export function withIdempotency(decision: Decision, record: IdempotencyPut | und
 export function createDecision(creation: {
   readonly header: Header;
   readonly collection: 'instances' | 'workers' | 'definitions' | 'templates';
-  readonly puts: Readonly<Record<string, unknown>>;
+  /** By the part of their key: `state` is the status. */
+  readonly puts: { readonly spec: Header; readonly state?: unknown };
   readonly claims?: readonly string[];
   readonly onlyIf?: readonly Compare[];
   readonly eventType: string;
 }): Decision {
   const { header, collection, puts, claims = [], onlyIf = [] } = creation;
+  const { spec, state: status } = puts;
   const written = Object.entries(puts).map(([part, value]) => ({ key: `${collection}/${header.id}/${part}`, value }));
   const claimed = claims.map((key) => ({ key, value: { schemaVersion: 1, id: header.id } }));
   return {
@@ -81,7 +94,14 @@ export function createDecision(creation: {
     puts: [...written, ...claimed],
     deletes: [],
     events: [
-      eventOf(header, { type: creation.eventType, sequence: header.sequence, time: header.createdAt, cause: header.cause, data: puts }),
+      eventOf(header, {
+        type: creation.eventType,
+        sequence: header.sequence,
+        time: header.createdAt,
+        cause: header.cause,
+        worker: header.kind === 'Worker' ? header.id : undefined,
+        data: { spec, ...(status !== undefined && { status }) },
+      }),
     ],
   };
 }
@@ -94,7 +114,14 @@ export function instanceSpecDecision(entries: InstanceEntries, spec: InstanceSpe
     puts: [{ key: keys.instanceSpec(entries.id), value: spec }],
     deletes: [],
     events: [
-      eventOf(spec, { type: `berth.instance.${verb}-requested`, sequence: spec.sequence, time: spec.updatedAt, cause: spec.cause, data: { spec } }),
+      eventOf(spec, {
+        type: `berth.instance.${verb}-requested`,
+        sequence: spec.sequence,
+        time: spec.updatedAt,
+        cause: spec.cause,
+        worker: entries.allocation?.value.workerId,
+        data: { spec },
+      }),
     ],
   };
 }
@@ -107,7 +134,7 @@ export function workerSpecDecision(entries: WorkerEntries, spec: WorkerSpec, ver
     puts: [{ key: keys.workerSpec(entries.id), value: spec }],
     deletes: [],
     events: [
-      eventOf(spec, { type: `berth.worker.${verb}-requested`, sequence: spec.sequence, time: spec.updatedAt, cause: spec.cause, data: { spec } }),
+      eventOf(spec, { type: `berth.worker.${verb}-requested`, sequence: spec.sequence, time: spec.updatedAt, cause: spec.cause, worker: entries.id, data: { spec } }),
     ],
   };
 }

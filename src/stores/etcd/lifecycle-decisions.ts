@@ -19,6 +19,8 @@ export interface LifecycleCommit {
   /** `begin`, `complete`, `fail` … : tells two commits of one step at one revision apart. */
   readonly outcome: string;
   readonly actor: string;
+  /** The engine's run that it is made in, if any. */
+  readonly workflowRun?: string | undefined;
   /** Whether the decision was made on what the host observed. */
   readonly onObservation?: boolean;
   /** The workload of a start; later entries of the plan name the same one. */
@@ -54,7 +56,8 @@ export function instanceDecision(entries: InstanceEntries, change: InstanceChang
         type: from === status.phase ? 'berth.instance.updated' : `berth.instance.${status.phase.toLowerCase()}`,
         sequence: status.sequence,
         time: status.lastReconcileTime,
-        cause: causeOf(entries.spec.value.cause, commit.actor),
+        cause: causeOf(entries.spec.value.cause, commit),
+        worker: change.allocate?.workerId ?? entries.allocation?.value.workerId,
         data: {
           from,
           to: status.phase,
@@ -172,7 +175,8 @@ export function workerDecision(entries: WorkerEntries, change: WorkerChange, com
         type: from === status.phase ? 'berth.worker.updated' : `berth.worker.${status.phase.toLowerCase()}`,
         sequence: status.sequence,
         time: status.lastReconcileTime,
-        cause: causeOf(spec.value.cause, commit.actor),
+        cause: causeOf(spec.value.cause, commit),
+        worker: id,
         data: { from, to: status.phase, step: commit.step, outcome: commit.outcome, message: status.message, status: withoutSecret(status) },
       }),
     ],
@@ -186,7 +190,7 @@ function withoutSecret<T extends { agentTokenHash?: string }>(status: T): Omit<T
 }
 
 /** What follows from a request keeps its correlation, and names the actor that did it. */
-function causeOf(requested: Cause, actor: string): Cause {
+function causeOf(requested: Cause, { actor, workflowRun }: LifecycleCommit): Cause {
   const { idempotencyKey: _key, ...rest } = requested;
-  return { ...rest, actor };
+  return { ...rest, actor, ...(workflowRun !== undefined && { workflowRun }) };
 }

@@ -1,4 +1,5 @@
 import { canonicalJson } from '../../domain/canonical-json';
+import { upcast } from '../../domain/event-types';
 import type { CloudEvent, RecordedEvent } from '../../domain/events';
 import { toCloudEvent } from '../../domain/events';
 import type { MongoConnection } from './connection';
@@ -60,6 +61,7 @@ function toDocument(event: RecordedEvent): EventDocument {
   return { _id: id, ...attributes, data: canonicalJson(data) };
 }
 
+/** The record keeps events as they were written; whoever reads it sees today's shape. */
 function fromDocument({ _id, data, ...attributes }: EventDocument): CloudEvent {
-  return { ...attributes, id: _id, data: JSON.parse(data) as CloudEvent['data'] };
+  return upcast({ ...attributes, id: _id, data: JSON.parse(data) as CloudEvent['data'] });
 }

@@ -1,10 +1,15 @@
+import { isNativeError } from 'node:util/types';
 import {
+  MongoAPIError,
   MongoBulkWriteError,
   MongoClient,
+  MongoClientClosedError,
   MongoError,
-  MongoNetworkError,
+  MongoErrorLabel,
+  MongoExpiredSessionError,
   MongoNotConnectedError,
-  MongoServerSelectionError,
+  MongoServerClosedError,
+  MongoServerError,
   MongoTopologyClosedError,
 } from 'mongodb';
 import type { Collection, Document } from 'mongodb';
@@ -24,12 +29,17 @@ export interface MongoOptions {
   readonly appName: string;
   /** How long a reachable server is looked for. */
   readonly serverSelectionTimeoutMs?: number;
+  /** How long an operation may take with all that the driver does for it. */
+  readonly operationTimeoutMs?: number;
 }
+
+/** What the driver gives to each part of an operation, together. */
+const operationTimeoutMsDefault = mongoServerSelectionTimeoutMs + mongoWaitQueueTimeoutMs + mongoSocketTimeoutMs;
 
 /** One database, connected at its first use and again whenever the connection was lost. */
 export interface MongoConnection {
   collection<T extends Document>(name: string): Collection<T>;
-  /** Runs an operation; a server that cannot be reached becomes `MongoUnavailableError`, `operation` completes "did not …". */
+  /** Runs an operation; whatever kept it from being answered becomes `MongoUnavailableError`, `operation` completes "did not …". */
   attempt<T>(operation: string, run: () => Promise<T>): Promise<T>;
   /** Rejects when the server cannot be reached. */
   ping(): Promise<void>;
@@ -49,6 +59,7 @@ export function connectMongo(options: MongoOptions): MongoConnection {
     writeConcern: { w: 'majority', journal: true },
     ignoreUndefined: true,
   });
+  const { operationTimeoutMs = operationTimeoutMsDefault } = options;
   const database = client.db(options.database);
   let closed = false;
   const attempt = async <T>(operation: string, run: () => Promise<T>): Promise<T> => {
@@ -56,9 +67,10 @@ export function connectMongo(options: MongoOptions): MongoConnection {
     try {
       // Costs nothing once connected. Left to itself, a driver whose first attempt failed never tries another.
       await client.connect();
-      return await run();
+      return await within(operationTimeoutMs, run());
     } catch (error) {
-      throw isUnavailable(error) ? new MongoUnavailableError(operation, error) : error;
+      const reason = withoutWrapping(error);
+      throw isUnavailable(reason) ? new MongoUnavailableError(operation, reason) : error;
     }
   };
   return {
@@ -72,21 +84,52 @@ export function connectMongo(options: MongoOptions): MongoConnection {
   };
 }
 
-function isUnavailable(error: unknown): boolean {
-  return (
-    error instanceof MongoNetworkError ||
-    error instanceof MongoServerSelectionError ||
-    error instanceof MongoTopologyClosedError ||
-    error instanceof MongoNotConnectedError ||
-    isDriverErrorOfBulk(error) ||
-    // The driver does not export this class.
-    (error instanceof MongoError && error.name === 'MongoWaitQueueTimeoutError') ||
-    // The server is there but not in a state to answer: stepping down, shutting down, not primary any more.
-    (error instanceof MongoError && error.hasErrorLabel('RetryableWriteError'))
-  );
+class OverdueError extends Error {}
+
+/** The driver waits without any bound for the answer to what it wrote to a socket that was just being closed. */
+async function within<T>(timeoutMs: number, running: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const overdue = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new OverdueError(`no answer within ${timeoutMs} ms`)), timeoutMs);
+  });
+  return Promise.race([running, overdue]).finally(() => clearTimeout(timer));
 }
 
-/** A bulk insert wraps what went wrong on the way, too; such an error lacks the number by which a server says why it refuses. */
-function isDriverErrorOfBulk(error: unknown): boolean {
-  return error instanceof MongoBulkWriteError && typeof error.code !== 'number';
+/** A bulk insert wraps what went wrong on the way; what the server refused is no error but a document there. */
+function withoutWrapping(error: unknown): unknown {
+  return error instanceof MongoBulkWriteError && isNativeError(error.errorResponse) ? error.errorResponse : error;
+}
+
+/**
+ * Whether an operation failed on its way, so that it may well succeed when it is repeated. All other failures are refusals,
+ * and would be refusals again: the server's answer, the driver's word that it was used wrongly, and whatever is no matter
+ * of the connection, such as content that cannot be encoded.
+ */
+function isUnavailable(error: unknown): boolean {
+  if (error instanceof MongoServerError) return isRefusedForNow(error);
+  if (error instanceof MongoAPIError) return closedErrors.some((type) => error instanceof type);
+  return error instanceof MongoError || error instanceof OverdueError || isSystemError(error);
+}
+
+/** Something was closed under the operation: by us, or because the server went. The driver counts that as wrong use. */
+const closedErrors = [
+  MongoClientClosedError,
+  MongoExpiredSessionError,
+  MongoNotConnectedError,
+  MongoServerClosedError,
+  MongoTopologyClosedError,
+];
+
+/** Codes of a server that starts, stops or steps down, as the specification of retryable reads has them: reads get no label. */
+const codesOfChange: ReadonlySet<unknown> = new Set([6, 7, 89, 91, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436]);
+
+/** The server is there but in no state to answer, or has too much to do. */
+function isRefusedForNow(error: MongoServerError): boolean {
+  const { RetryableError, RetryableWriteError } = MongoErrorLabel;
+  return error.hasErrorLabel(RetryableWriteError) || error.hasErrorLabel(RetryableError) || codesOfChange.has(error.code);
+}
+
+/** Who writes to a socket that the server has just closed gets the error of the system, such as EPIPE, and not the driver's. */
+function isSystemError(error: unknown): boolean {
+  return isNativeError(error) && 'code' in error && typeof error.code === 'string' && /^E(?!RR_)/.test(error.code);
 }

@@ -77,7 +77,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     missing: 'the insert into the record before the outbox is trimmed',
-    patch: { file: 'leaders/projector.js', find: 'await record.insert(entries.flatMap(eventsOf));', replace: '' },
+    patch: { file: 'leaders/projector.js', find: 'await record.insert(entries.flatMap(outbox_1.eventsOf));', replace: '' },
     scenario: livedAndEnded,
     foundBy: ['deleted-before-recorded'],
   },

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { InstanceReply } from '../support/client';
 import { noopComponent } from '../support/client';
-import { budget, chance } from './harness/budget';
+import { chance } from '../support/chance';
+import { budget } from './harness/budget';
 import { FaultStack } from './harness/fault-stack';
 import type { SteadyClient } from './harness/steady-client';
 import { nothingBroken, verdict } from './harness/verdict';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { InstanceReply } from '../../support/client';
-import { chance } from './budget';
+import { chance } from '../../support/chance';
 import type { DefinitionReference } from './lane';
 import type { SteadyClient } from './steady-client';
 

@@ -8,8 +8,10 @@ import type { HostStep, InstanceStep, Settled } from '../domain/instance-steps';
 import { isHostStep, isInFlight, settleHostStep } from '../domain/instance-steps';
 import type { ObservedFailure } from '../domain/plan';
 import { stepTimeoutReason } from '../domain/stuck';
+import type { KeyedEntry } from '../stores/etcd/client';
 import type { Committer } from '../stores/etcd/committer';
 import { ObjectNotFoundError } from '../stores/etcd/errors';
+import { keys } from '../stores/etcd/keys';
 import type { LifecycleCommit } from '../stores/etcd/lifecycle-decisions';
 import { instanceDecision } from '../stores/etcd/lifecycle-decisions';
 import type { CachedObjects, FreshObjects, InstanceEntries } from '../stores/etcd/objects';
@@ -21,6 +23,9 @@ import { patienceMs } from './step-context';
 import { afterCommit, viewOf } from './views';
 import type { WorkloadFault, Workloads } from './workload';
 import { presentWorkflowRun } from './workflow-run';
+
+/** What a step says of its commit. */
+type StepCommit = Pick<LifecycleCommit, 'step' | 'outcome' | 'onObservation' | 'workloadHash'>;
 
 /** More than one process ever has under way. */
 const committedRememberedMax = 10_000;
@@ -155,7 +160,7 @@ export class InstanceLifecycle {
   private async commitAndAnswer(
     entries: InstanceEntries,
     change: InstanceChange,
-    commit: Omit<LifecycleCommit, 'actor' | 'workflowRun'>,
+    commit: StepCommit,
     before: InstanceEntries = entries,
   ): Promise<Answer> {
     const committed = await this.commit(entries, change, commit);
@@ -163,13 +168,20 @@ export class InstanceLifecycle {
   }
 
   /** The instance as it is after the commit; undefined when it has to be looked at again. */
-  private async commit(entries: InstanceEntries, change: InstanceChange, commit: Omit<LifecycleCommit, 'actor' | 'workflowRun'>): Promise<InstanceEntries | undefined> {
-    const decision = instanceDecision(entries, change, { ...commit, actor: 'lifecycle', workflowRun: presentWorkflowRun() });
+  private async commit(entries: InstanceEntries, change: InstanceChange, commit: StepCommit): Promise<InstanceEntries | undefined> {
+    const decision = instanceDecision(entries, change, { ...commit, actor: 'lifecycle', workflowRun: presentWorkflowRun(), planned: this.planned(entries) });
     const outcome = await this.dependencies.committer.commit(decision);
     if (outcome.kind === 'refused') throw new LedgerFaultError(entries.id, outcome.refusal.message);
     if (outcome.kind !== 'done' || outcome.repeated) return undefined;
     this.committed.set(entries.id, outcome.revision);
     return afterCommit(entries, decision.puts[0]!.value as InstanceView['status'], change, outcome.revision);
+  }
+
+  /** What the plan says of an instance now. It changes together with the status, so that a cache which holds that one holds it as well. */
+  private planned({ allocation, status }: InstanceEntries): KeyedEntry | undefined {
+    const { cache } = this.dependencies.cached;
+    if (!allocation || cache.revision < status.revision) return undefined;
+    return cache.get(keys.planEntry(allocation.value.workerId, allocation.value.allocationId));
   }
 
   private async lookAgain(id: string): Promise<Answer> {

@@ -7,6 +7,7 @@ import type { PlanEntry } from '../../domain/plan';
 import { claimPorts, emptyPorts, releasePorts } from '../../domain/ports';
 import type { WorkerCapacity, WorkerPorts } from '../../domain/worker';
 import type { WorkerChange } from '../../domain/worker-changes';
+import type { KeyedEntry } from './client';
 import type { Compare, Decision, SharedChange } from './commit';
 import { absent, eventOf, sequenceAfter, unchanged } from './decisions';
 import { keys } from './keys';
@@ -27,6 +28,8 @@ export interface LifecycleCommit {
   readonly workloadHash?: string;
   /** The worker that an allocation is made on, as it was read. */
   readonly worker?: WorkerEntries;
+  /** What the plan says of the allocation, as it was read; unknown, the commit reads it itself. */
+  readonly planned?: KeyedEntry | undefined;
   /** The leader key, when a leader decides on the lifecycle's behalf. */
   readonly fence?: Compare;
 }
@@ -113,7 +116,8 @@ function ledgerOf(entries: InstanceEntries, change: InstanceChange, commit: Life
     const key = keys.planEntry(allocation.workerId, allocation.allocationId);
     // Before its first start an allocation is in no plan, and the commit need not look whether something newer is there.
     const isFirst = !mayExistOnHost({ status: entries.status.value });
-    return { compares: isFirst ? [absent(key)] : [], puts: [{ key, value: entry }], deletes: [] };
+    const asPlanned = commit.planned ? [unchanged(key, commit.planned)] : [];
+    return { compares: isFirst ? [absent(key)] : asPlanned, puts: [{ key, value: entry }], deletes: [] };
   }
   return { compares: [], puts: [], deletes: [] };
 }

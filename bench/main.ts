@@ -3,10 +3,12 @@ import type { Figure } from './figures';
 import { printJson, printTable } from './figures';
 import * as lifecycle from './lifecycle';
 import * as placement from './placement';
+import * as projector from './projector';
 
 const benchmarks: Readonly<Record<string, { run(report: (line: string) => void): Promise<Figure[]> }>> = {
   lifecycle,
   placement,
+  projector,
 };
 
 /** `npm run bench -- <name> [--json]`: a table for people, or one JSON line a figure. */

@@ -32,13 +32,15 @@ const catchUpTimeoutMs = 5_000;
 export async function leadProjection(dependencies: ProjectorDependencies, term: Term): Promise<void> {
   const { cache, onProblem } = dependencies;
   while (!term.signal.aborted) {
+    // Listening begins before the look, so that what is committed during a batch does not wait for the next resync.
+    const changed = untilChange(cache, (key) => key.startsWith(keys.outboxPrefix), resyncIntervalMs, term.signal);
     try {
       await drainOutbox(dependencies, term);
     } catch (cause) {
       onProblem('projecting events failed, they stay in the outbox', cause);
       await pause(retryDelayMs, term.signal);
     }
-    await untilChange(cache, (key) => key.startsWith(keys.outboxPrefix), resyncIntervalMs, term.signal);
+    await changed;
     await pause(gatherMs, term.signal);
   }
 }

@@ -4,11 +4,13 @@ import { printJson, printTable } from './figures';
 import * as lifecycle from './lifecycle';
 import * as placement from './placement';
 import * as projector from './projector';
+import * as scale from './scale';
 
 const benchmarks: Readonly<Record<string, { run(report: (line: string) => void): Promise<Figure[]> }>> = {
   lifecycle,
   placement,
   projector,
+  scale,
 };
 
 /** `npm run bench -- <name> [--json]`: a table for people, or one JSON line a figure. */

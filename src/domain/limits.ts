@@ -94,6 +94,14 @@ export const startWaitMs = 1_500;
 export const workflowTaskTimeoutMs = 5_000;
 /** How long one call of the engine may take, repetitions included. */
 export const engineCallTimeoutMs = 10_000;
+/** Runs of one lifecycle that are read from the engine for an answer. */
+export const workflowRunsReadMax = 50;
+/** Runs that are copied in one go before the engine drops them; the rest is for the next time. */
+export const runsMirroredMax = 2_000;
+/** How far back a process that has just started looks for runs that nobody copied: the shortest time for which an engine keeps them. */
+export const runMirrorLookbackMs = 24 * 60 * 60 * 1000;
+/** Runs show up in the engine's lists some time after they have closed. */
+export const runMirrorOverlapMs = 5 * 60 * 1000;
 /** How often a control process asks whether it can reach the store; after so many failures in a row it takes no lifecycles. */
 export const ableCheckIntervalMs = 1_000;
 export const ableChecksFailedMax = 3;

@@ -4,6 +4,7 @@ import { DefinitionsModule } from './definitions/module';
 import type { ApiDependencies } from './dependencies';
 import { apiDependencies } from './dependencies';
 import { HealthModule } from './health/module';
+import { HistoryModule } from './history/module';
 import { Admission } from './http/admission';
 import { Reads } from './http/reads';
 import { InstancesModule } from './instances/module';
@@ -31,7 +32,7 @@ export class ApiModule {
   static on(dependencies: ApiDependencies): DynamicModule {
     return {
       module: ApiModule,
-      imports: [SharedModule.on(dependencies), DefinitionsModule, InstancesModule, TemplatesModule, WorkersModule, HealthModule, InternalModule],
+      imports: [SharedModule.on(dependencies), DefinitionsModule, InstancesModule, TemplatesModule, WorkersModule, HistoryModule, HealthModule, InternalModule],
     };
   }
 }

@@ -7,6 +7,7 @@ import type { Committer } from '../stores/etcd/committer';
 import type { Leases } from '../stores/etcd/lease';
 import type { CachedObjects, FreshObjects } from '../stores/etcd/objects';
 import type { WatchCache } from '../stores/etcd/watch-cache';
+import type { SnapshotRecord } from '../stores/mongo/snapshots';
 
 /** Immutable documents under the hash of their content. */
 export interface Bodies<T> {
@@ -42,6 +43,7 @@ export interface ApiDependencies {
   readonly artifactBodies: Bodies<string>;
   readonly workloads: Pick<Bodies<Workload>, 'get'>;
   readonly auditEvents: AuditTrail;
+  readonly snapshots: Pick<SnapshotRecord, 'get'>;
   /** Has a lifecycle look. Never awaited, cannot fail; one that gets lost is the repairer's. */
   readonly nudge: (kind: 'Instance' | 'Worker', id: string) => void;
   /** Where `file:` URIs of artifacts point. */

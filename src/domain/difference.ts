@@ -53,7 +53,7 @@ function changesAt(path: readonly string[], place: Place, before: unknown, after
   const fields = fieldsOf(before, after);
   if (fields === undefined) return [{ path: formatPath(path), ...side('before', place, before), ...side('after', place, after) }];
   const keys = new Set([...fields.before.keys(), ...fields.after.keys()]);
-  const placeOf = (key: string) => [...place, Array.isArray(before) ? part : key];
+  const placeOf = (key: string): Place => [...place, Array.isArray(before) ? part : key];
   return [...keys].sort().flatMap((key) => changesAt([...path, key], placeOf(key), fields.before.get(key), fields.after.get(key)));
 }
 

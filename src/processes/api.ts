@@ -33,6 +33,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
     artifactBodies: documents.artifacts,
     workloads: documents.workloads,
     auditEvents: documents.auditEvents,
+    snapshots: documents.snapshots,
     nudge: nudges.nudge.bind(nudges),
     artifactsDirectory: resolve(settings.artifactsDirectory),
     dependenciesHealth: [

@@ -103,6 +103,7 @@ export class LifecycleLab {
       artifactBodies: documents.artifacts,
       workloads: documents.workloads,
       auditEvents: documents.auditEvents,
+      snapshots: documents.snapshots,
       nudge: () => undefined,
       artifactsDirectory: directory,
       dependenciesHealth: [],

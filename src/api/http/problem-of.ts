@@ -1,4 +1,5 @@
 import { HttpException } from '@nestjs/common';
+import { EventGapError } from '../../domain/object-state';
 import { CommitUncertainError, ObjectNotFoundError, ValueNewerError } from '../../stores/etcd/errors';
 import { isEtcdFailure } from '../../stores/etcd/failures';
 import { isNoSpace } from '../../stores/etcd/maintenance';
@@ -18,6 +19,7 @@ export function problemOf(error: unknown): ApiProblem {
     const detail = 'etcd did not answer whether this was written; repeat the request with the same Idempotency-Key';
     return new ApiProblem('commit_uncertain', detail, { cause: error, members: { dependency: 'etcd' } });
   }
+  if (error instanceof EventGapError) return new ApiProblem('record_incomplete', error.message, { cause: error });
   if (error instanceof ValueNewerError) return ofNewer(error);
   if (isNoSpace(error)) return new ApiProblem('store_full', 'etcd has no room for this; Berth makes room by itself where there is any to give back', { cause: error });
   if (isEtcdFailure(error)) return unavailable('etcd', error);

@@ -8,14 +8,15 @@ import { notation, oneOf, section, text } from '../documents/schema';
 /** Ids become parts of keys, so only what can be one is looked for. */
 export const objectId = text('an id', /^[A-Za-z0-9-]{1,64}$/);
 
-const revision = notation(z.string({ error: 'a revision' }), 'a revision, a whole number', (written) => {
+/** A revision; numbers are taken from bodies, too. */
+export const revisionNumber = notation(z.union([z.string(), z.int()], { error: 'a revision' }), 'a revision, a whole number', (written) => {
   const value = Number(written);
   return /^\d{1,16}$/.test(written) && Number.isSafeInteger(value) ? value : undefined;
 });
 
 /** For every read: answer from this revision or a later one. */
 export const readFields = {
-  minRevision: revision.optional().meta({ description: 'Answer from this revision on; wait for it if need be.' }),
+  minRevision: revisionNumber.optional().meta({ description: 'Answer from this revision on; wait for it if need be.' }),
   timeout: duration(0, waitForTimeoutMsMax).optional().meta({ description: 'How long to wait, such as 30s.' }),
 };
 

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { DefinitionsModule } from '../definitions/module';
+import { HistoryModule } from '../history/module';
 import { InstanceActs } from './act-on-instance';
 import { InstancesController } from './controller';
 import { InstanceCreation } from './create-instance';
@@ -8,7 +9,7 @@ import { Instances } from './instances';
 import { Placeability } from './placeability';
 
 @Module({
-  imports: [DefinitionsModule],
+  imports: [DefinitionsModule, HistoryModule],
   controllers: [InstancesController],
   providers: [Instances, InstanceCreation, InstanceActs, Events, Placeability],
   exports: [Instances],

@@ -16,6 +16,7 @@ import { AuditEvents } from '../../../src/stores/mongo/audit-events';
 import { artifactBodies, definitionBodies, workloadBodies } from '../../../src/stores/mongo/bodies';
 import type { MongoConnection } from '../../../src/stores/mongo/connection';
 import { connectMongo } from '../../../src/stores/mongo/connection';
+import { Snapshots } from '../../../src/stores/mongo/snapshots';
 import { freshDatabase, freshPrefix, testServers } from '../../support/servers';
 import { Client } from './client';
 
@@ -72,6 +73,7 @@ export class TestApi {
       artifactBodies: artifactBodies(mongo),
       workloads: workloadBodies(mongo),
       auditEvents,
+      snapshots: new Snapshots(mongo),
       nudge: (kind, id) => nudges.push(`${kind} ${id}`),
       artifactsDirectory,
       dependenciesHealth: world.health ?? [

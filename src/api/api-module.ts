@@ -11,6 +11,7 @@ import { InstancesModule } from './instances/module';
 import { InternalModule } from './internal/module';
 import { StoreRoom } from './store-room';
 import { TemplatesModule } from './templates/module';
+import { TimelineModule } from './timeline/module';
 import { WorkersModule } from './workers/module';
 
 /** What every resource uses. */
@@ -32,7 +33,7 @@ export class ApiModule {
   static on(dependencies: ApiDependencies): DynamicModule {
     return {
       module: ApiModule,
-      imports: [SharedModule.on(dependencies), DefinitionsModule, InstancesModule, TemplatesModule, WorkersModule, HistoryModule, HealthModule, InternalModule],
+      imports: [SharedModule.on(dependencies), DefinitionsModule, InstancesModule, TemplatesModule, WorkersModule, HistoryModule, TimelineModule, HealthModule, InternalModule],
     };
   }
 }

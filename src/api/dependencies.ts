@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
+import type { ObjectReference } from '../domain/answer';
 import type { DefinitionBody } from '../domain/definition';
 import type { CloudEvent } from '../domain/events';
+import type { WorkflowRun } from '../domain/workflow-run';
 import type { Workload } from '../domain/workload';
 import type { EtcdClient } from '../stores/etcd/client';
 import type { Committer } from '../stores/etcd/committer';
@@ -44,6 +46,8 @@ export interface ApiDependencies {
   readonly workloads: Pick<Bodies<Workload>, 'get'>;
   readonly auditEvents: AuditTrail;
   readonly snapshots: Pick<SnapshotRecord, 'get'>;
+  /** All runs of an object's lifecycle, oldest first. `complete` is false when the engine could not be asked. */
+  readonly runsOf: (object: ObjectReference) => Promise<{ readonly runs: readonly WorkflowRun[]; readonly complete: boolean }>;
   /** Has a lifecycle look. Never awaited, cannot fail; one that gets lost is the repairer's. */
   readonly nudge: (kind: 'Instance' | 'Worker', id: string) => void;
   /** Where `file:` URIs of artifacts point. */

@@ -5,6 +5,8 @@ import { createApi } from '../api/app';
 import { assertLoopback } from '../api/loopback';
 import { openEngine } from '../engine/connection';
 import { Nudges } from '../engine/nudges';
+import { ObjectRuns } from '../engine/object-runs';
+import { EngineRuns } from '../engine/runs';
 import { lifecycleStartsFrom } from '../engine/lifecycle-start';
 import { openDocuments } from './documents';
 import type { Settings } from './environment';
@@ -25,6 +27,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
     startOf: lifecycleStartsFrom(live.cached),
     onProblem: (problem, cause) => log.warn({ err: cause }, problem),
   });
+  const runs = new ObjectRuns(new EngineRuns(engine.client), documents.workflowRuns, (problem, cause) => log.warn({ err: cause }, problem));
   const app = await createApi({
     ...live,
     etcd: live.client,
@@ -34,6 +37,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
     workloads: documents.workloads,
     auditEvents: documents.auditEvents,
     snapshots: documents.snapshots,
+    runsOf: runs.of.bind(runs),
     nudge: nudges.nudge.bind(nudges),
     artifactsDirectory: resolve(settings.artifactsDirectory),
     dependenciesHealth: [

@@ -6,6 +6,7 @@ import { artifactBodies, definitionBodies, workloadBodies } from '../stores/mong
 import { connectMongo } from '../stores/mongo/connection';
 import { Reports } from '../stores/mongo/reports';
 import { Snapshots } from '../stores/mongo/snapshots';
+import { WorkflowRuns } from '../stores/mongo/workflow-runs';
 import type { Settings } from './environment';
 
 /** What MongoDB holds: immutable bodies, and the permanent record. */
@@ -15,6 +16,7 @@ export interface Documents {
   readonly workloads: Bodies<Workload>;
   readonly auditEvents: AuditEvents;
   readonly snapshots: Snapshots;
+  readonly workflowRuns: WorkflowRuns;
   readonly reports: Reports;
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -35,6 +37,7 @@ export async function openDocuments(settings: Pick<Settings, 'mongodbUri' | 'mon
     workloads: workloadBodies(connection),
     auditEvents,
     snapshots: new Snapshots(connection),
+    workflowRuns: new WorkflowRuns(connection),
     reports: new Reports(connection),
     ping: () => connection.ping(),
     close: () => connection.close(),

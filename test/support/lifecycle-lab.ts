@@ -104,6 +104,7 @@ export class LifecycleLab {
       workloads: documents.workloads,
       auditEvents: documents.auditEvents,
       snapshots: documents.snapshots,
+      runsOf: async () => ({ runs: [], complete: true }),
       nudge: () => undefined,
       artifactsDirectory: directory,
       dependenciesHealth: [],

@@ -1,26 +1,33 @@
-import type { CloudEvent } from '../../domain/events';
 import type { ActivityAttempt, WorkflowRun } from '../../domain/workflow-run';
+import type { HistoryPage } from '../history/schemas';
+
+type Change = HistoryPage['items'][number];
+type RunSummary = Pick<WorkflowRun, 'workflowId' | 'runId' | 'status' | 'nudges'>;
 
 /** One thing that happened to an object, or that somebody tried on its behalf. */
 export type TimelineItem =
-  | { readonly time: string; readonly what: 'event'; readonly event: CloudEvent }
-  | { readonly time: string; readonly what: 'run started' | 'run closed'; readonly run: Pick<WorkflowRun, 'workflowId' | 'runId' | 'status'> & { readonly nudges: number } }
+  | { readonly time: string; readonly what: 'change'; readonly change: Change }
+  | { readonly time: string; readonly what: 'run started' | 'run closed'; readonly run: RunSummary }
   | { readonly time: string; readonly what: 'attempt'; readonly runId: string; readonly attempt: ActivityAttempt };
 
-/** The part of a timeline that a page of events covers; times are ISO 8601, and undefined is without end. */
+/** The part of a timeline that a page of changes covers; times are ISO 8601, and undefined is without end. */
 export interface Stretch {
   readonly from?: string | undefined;
   readonly before?: string | undefined;
 }
 
 /**
- * Events and what the engine did, by time. Clocks of several processes decide the order between the two; the order of
- * the events among themselves is certain.
+ * Changes and what the engine did, by time. Clocks of several processes decide the order between the two; the order of
+ * the changes among themselves is certain.
  */
-export function joinTimeline(events: readonly CloudEvent[], runs: readonly WorkflowRun[], stretch: Stretch): TimelineItem[] {
-  const items = [...events.map((event): TimelineItem => ({ time: event.time, what: 'event', event })), ...runs.flatMap(itemsOf).filter(({ time }) => isWithin(time, stretch))];
-  // A stable sort: events of one time keep the order that they came in.
-  return items.sort((one, other) => (one.time < other.time ? -1 : one.time > other.time ? 1 : 0));
+export function joinTimeline(changes: readonly Change[], runs: readonly WorkflowRun[], stretch: Stretch): TimelineItem[] {
+  const ofEngine = runs.flatMap(itemsOf).filter(({ time }) => isWithin(time, stretch)).sort(byTime);
+  const items: TimelineItem[] = [];
+  for (const change of changes) {
+    while (ofEngine[0] && ofEngine[0].time < change.time) items.push(ofEngine.shift()!);
+    items.push({ time: change.time, what: 'change', change });
+  }
+  return [...items, ...ofEngine];
 }
 
 function itemsOf({ workflowId, runId, status, nudges, startedAt, closedAt, attempts }: WorkflowRun): TimelineItem[] {
@@ -30,6 +37,10 @@ function itemsOf({ workflowId, runId, status, nudges, startedAt, closedAt, attem
     ...attempts.map((attempt): TimelineItem => ({ time: attempt.scheduledAt, what: 'attempt', runId, attempt })),
     ...(closedAt === undefined ? [] : [{ time: closedAt, what: 'run closed' as const, run }]),
   ];
+}
+
+function byTime(one: TimelineItem, other: TimelineItem): number {
+  return one.time < other.time ? -1 : one.time > other.time ? 1 : 0;
 }
 
 function isWithin(time: string, { from, before }: Stretch): boolean {

@@ -74,6 +74,7 @@ export class TestApi {
       workloads: workloadBodies(mongo),
       auditEvents,
       snapshots: new Snapshots(mongo),
+      runsOf: async () => ({ runs: [], complete: true }),
       nudge: (kind, id) => nudges.push(`${kind} ${id}`),
       artifactsDirectory,
       dependenciesHealth: world.health ?? [

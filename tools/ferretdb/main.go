@@ -33,6 +33,14 @@ func main() {
 		return
 	}
 
+	indexes, err := newIDIndexes(*sqliteURL)
+	if err != nil {
+		log.Fatalf("ferretdb: %v", err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// What is large already is mended while nobody waits for it.
+	indexes.look(ctx)
 	server, err := ferretdb.New(&ferretdb.Config{
 		Listener:  ferretdb.ListenerConfig{TCP: *listen},
 		Handler:   *handler,
@@ -41,8 +49,7 @@ func main() {
 	if err != nil {
 		log.Fatalf("ferretdb: %v", err)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	go indexes.keep(ctx)
 	if err := server.Run(ctx); err != nil && ctx.Err() == nil {
 		log.Fatalf("ferretdb: %v", err)
 	}

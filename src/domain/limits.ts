@@ -79,6 +79,14 @@ export const storeSizeCheckIntervalMs = 5_000;
 export const readinessCheckTimeoutMs = 2_000;
 export const leaseRenewTimeoutMs = 3_000;
 
+// Circuit breakers around etcd, MongoDB and Temporal.
+/** After so many calls in a row that nobody answered, calls fail at once. */
+export const breakerFailuresMax = 5;
+/** How long until one trial finds out whether the server is back; it bounds what a breaker adds to an outage. */
+export const breakerPauseMs = 1_000;
+/** How long a trial may take. */
+export const breakerProbeTimeoutMs = 2_000;
+
 // Waiting and pages.
 export const waitForTimeoutMsDefault = 30_000;
 export const waitForTimeoutMsMax = 120_000;

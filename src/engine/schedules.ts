@@ -1,7 +1,7 @@
-import type { Client, Connection } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { ScheduleAlreadyRunning, ScheduleNotFoundError } from '@temporalio/client';
 import type { LifecycleKind, ObjectReference } from '../domain/answer';
-import type { EngineOptions } from './connection';
+import type { Engine, EngineCalls, EngineOptions } from './connection';
 import { withinBound } from './connection';
 import { isNotFound } from './errors';
 import type { Nudges } from './nudges';
@@ -40,19 +40,20 @@ async function hasSchedules(client: Client): Promise<boolean> {
  * What the engine knows of us. The schedule is its sentinel, so it is made last, once everything alive has its
  * lifecycle, and by the one who sees to that: whoever else made it would hide that the rest is still missing.
  */
-export function engineMemory(client: Client, connection: Connection, nudges: Nudges, options: EngineOptions) {
+export function engineMemory(engine: Engine, nudges: Nudges, options: EngineOptions) {
+  const { client, connection } = engine;
   return {
-    isThere: () => withinBound(client, () => hasSchedules(client)),
-    prepare: () => withinBound(client, () => registerSearchAttributes(connection, options.namespace)),
+    isThere: () => withinBound(engine, 'find schedule', () => hasSchedules(client)),
+    prepare: () => withinBound(engine, 'register search attributes', () => registerSearchAttributes(connection, options.namespace)),
     restore: (kind: LifecycleKind, id: string) => nudges.deliver({ kind, id }),
-    complete: () => withinBound(client, () => ensureSchedules(client, options.taskQueue)),
+    complete: () => withinBound(engine, 'make schedule', () => ensureSchedules(client, options.taskQueue)),
   };
 }
 
 /** Whether an object's lifecycle has an open run. */
-export async function hasLifecycle(client: Client, object: ObjectReference): Promise<boolean> {
+export async function hasLifecycle(engine: EngineCalls, object: ObjectReference): Promise<boolean> {
   try {
-    const description = await withinBound(client, () => client.workflow.getHandle(lifecycleId(object)).describe());
+    const description = await withinBound(engine, 'describe lifecycle', () => engine.client.workflow.getHandle(lifecycleId(object)).describe());
     return description.status.name === 'RUNNING';
   } catch (error) {
     if (isNotFound(error)) return false;

@@ -43,8 +43,10 @@ interface Candidate {
  */
 export async function leadRepair(dependencies: RepairerDependencies, term: Term): Promise<void> {
   const dueSince = new Map<string, { version: number; sinceMs: number }>();
+  let nextCheck = 0;
   for (let round = 0; !term.signal.aborted; round++) {
-    if (round % engineCheckEveryRounds === 0) await restoreEngine(dependencies, term);
+    // One that did not answer is asked again at once: for as long as it knows nothing of us nobody attends to anything.
+    if (round >= nextCheck) nextCheck = (await restoreEngine(dependencies, term)) === 'unanswered' ? round + 1 : round + engineCheckEveryRounds;
     const chosen = unattended(everyObject(dependencies.cached, Date.now()), dueSince, Date.now());
     for (const batch of inBatches(chosen, repairsPerSecondMax)) {
       for (const { kind, id } of batch) dependencies.nudge(kind, id);
@@ -60,20 +62,22 @@ export async function leadRepair(dependencies: RepairerDependencies, term: Term)
  * last one does it count as knowing us: else a leader that dies half-way, or an engine that goes away again, would
  * leave the rest without anybody who looks after them.
  */
-async function restoreEngine({ engine, cached, onProblem }: RepairerDependencies, term: Term): Promise<void> {
+async function restoreEngine({ engine, cached, onProblem }: RepairerDependencies, term: Term): Promise<'answered' | 'unanswered'> {
   try {
-    if (await engine.isThere()) return;
+    if (await engine.isThere()) return 'answered';
     await engine.prepare();
     const alive = everyObject(cached, Date.now()).filter((candidate) => candidate.alive);
     if (alive.length > 0) onProblem(`the engine knows nothing of us, giving ${alive.length} objects their lifecycles anew`, undefined);
     for (const batch of inBatches(alive, repairsPerSecondMax)) {
       const taken = await Promise.all(batch.map(({ kind, id }) => engine.restore(kind, id)));
-      if (term.signal.aborted || taken.includes(false)) return; // At the next check all over again.
+      if (term.signal.aborted || taken.includes(false)) return 'answered'; // At the next check all over again.
       await pause(roundIntervalMs, term.signal);
     }
     await engine.complete();
+    return 'answered';
   } catch (cause) {
     onProblem('the engine does not answer', cause);
+    return 'unanswered';
   }
 }
 

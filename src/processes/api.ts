@@ -22,7 +22,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
   const [live, documents] = await Promise.all([openLiveStores(settings, log), openDocuments(settings)]);
   const engine = openEngine({ address: settings.temporalAddress, namespace: settings.temporalNamespace, taskQueue: settings.temporalTaskQueue });
   const nudges = new Nudges({
-    client: engine.client,
+    engine,
     taskQueue: settings.temporalTaskQueue,
     startOf: lifecycleStartsFrom(live.cached),
     onProblem: (problem, cause) => log.warn({ err: cause }, problem),
@@ -54,7 +54,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
     stop: async () => {
       await app.close();
       await nudges.settled();
-      await engine.connection.close();
+      await engine.close();
       await documents.close();
       live.close();
     },

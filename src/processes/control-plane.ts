@@ -44,11 +44,11 @@ export interface ControlPlaneOptions {
 /** Wires what drives lifecycles: the engine's worker with the activities, and the leaders. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<Running> {
   const { live, engine, log } = options;
-  const { client: temporal, connection } = openEngine(engine);
-  await registerSearchAttributes(connection, engine.namespace);
+  const temporal = openEngine(engine);
+  await registerSearchAttributes(temporal.connection, engine.namespace);
 
   const onProblem = (problem: string, cause?: unknown) => log.warn({ err: cause }, problem);
-  const nudges = new Nudges({ client: temporal, taskQueue: engine.taskQueue, startOf: lifecycleStartsFrom(live.cached), onProblem });
+  const nudges = new Nudges({ engine: temporal, taskQueue: engine.taskQueue, startOf: lifecycleStartsFrom(live.cached), onProblem });
   const nudge = nudges.nudge.bind(nudges);
   const fleet = new Fleet(live.cached);
   const placement = new Placement({ ...live, fleet, clock: systemClock });
@@ -71,7 +71,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
         await Promise.all([
           leadProjection(projection, term),
           leadUpkeep(upkeep, onProblem, term),
-          leadRepair({ cached: live.cached, nudge, engine: engineMemory(temporal, connection, nudges, engine), onProblem }, term),
+          leadRepair({ cached: live.cached, nudge, engine: engineMemory(temporal, nudges, engine), onProblem }, term),
         ]);
       },
       onProblem,
@@ -90,7 +90,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       stopping.abort();
       await ended;
       await native.close();
-      await connection.close();
+      await temporal.close();
     },
   };
 }

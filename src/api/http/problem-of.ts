@@ -1,4 +1,5 @@
 import { HttpException } from '@nestjs/common';
+import { breakerPauseMs } from '../../domain/limits';
 import { EventGapError } from '../../domain/object-state';
 import { CommitUncertainError, ObjectNotFoundError, ValueNewerError } from '../../stores/etcd/errors';
 import { isEtcdFailure } from '../../stores/etcd/failures';
@@ -17,7 +18,7 @@ export function problemOf(error: unknown): ApiProblem {
   if (error instanceof ObjectNotFoundError) return ofMissing(error);
   if (error instanceof CommitUncertainError) {
     const detail = 'etcd did not answer whether this was written; repeat the request with the same Idempotency-Key';
-    return new ApiProblem('commit_uncertain', detail, { cause: error, members: { dependency: 'etcd' } });
+    return new ApiProblem('commit_uncertain', detail, { cause: error, members: { dependency: 'etcd' }, headers: retrySoon });
   }
   if (error instanceof EventGapError) return new ApiProblem('record_incomplete', error.message, { cause: error });
   if (error instanceof ValueNewerError) return ofNewer(error);
@@ -28,8 +29,11 @@ export function problemOf(error: unknown): ApiProblem {
 }
 
 export function unavailable(dependency: string, cause: unknown): ApiProblem {
-  return new ApiProblem('dependency_unavailable', `${dependency} cannot be reached`, { cause, members: { dependency } });
+  return new ApiProblem('dependency_unavailable', `${dependency} cannot be reached`, { cause, members: { dependency }, headers: retrySoon });
 }
+
+/** A dependency that was away is found to be back within this time. */
+const retrySoon = { 'retry-after': String(Math.ceil(breakerPauseMs / 1000)) };
 
 /** While servers of two versions run side by side, the same request may reach one that understands. */
 function ofNewer(error: ValueNewerError): ApiProblem {

@@ -1,6 +1,12 @@
 import { noop } from 'cockatiel';
 import type { IKeyValue, IRangeResponse, ITxnRequest, ITxnResponse } from 'etcd3';
 import { Etcd3 } from 'etcd3';
+import { Breaker, BreakerOpenError } from '../../breaker';
+import { breakerProbeTimeoutMs } from '../../domain/limits';
+import type { Telemetry } from '../../telemetry';
+import { silent } from '../../telemetry';
+import { EtcdUnavailableError } from './errors';
+import { isEtcdOutage } from './failures';
 
 /** A stored value with the revision of its last change (mod revision), as a safe integer. */
 export interface Entry<T> {
@@ -18,6 +24,7 @@ export interface EtcdOptions {
   /** Begins and ends with `/`. */
   readonly prefix: string;
   readonly requestTimeoutMs?: number;
+  readonly telemetry?: Telemetry;
 }
 
 const requestTimeoutMsDefault = 5_000;
@@ -27,11 +34,13 @@ const receiveBytesMax = 64 * 1024 * 1024;
 /**
  * The connection to etcd. It adds the prefix to keys, gives every unary call a deadline, and retries
  * nothing: a repeated transaction whose first answer was lost would look refused, so the one place that
- * repeats is the one that can tell (`Committer` for writes, the caller for reads).
+ * repeats is the one that can tell (`Committer` for writes, the caller for reads). While etcd does not answer, calls of
+ * its methods fail at once; those of `raw` do not know of that: watches and leases have bounds of their own.
  */
 export class EtcdClient {
   readonly raw: Etcd3;
   readonly prefix: string;
+  readonly breaker: Breaker;
 
   constructor(options: EtcdOptions) {
     const timeoutMs = options.requestTimeoutMs ?? requestTimeoutMsDefault;
@@ -49,6 +58,7 @@ export class EtcdClient {
         'grpc.initial_reconnect_backoff_ms': 100,
       },
     });
+    this.breaker = new Breaker({ dependency: 'etcd', isOutage: isEtcdOutage, probe: () => this.ask(breakerProbeTimeoutMs), telemetry: options.telemetry ?? silent });
   }
 
   key(relative: string): Buffer {
@@ -61,7 +71,7 @@ export class EtcdClient {
 
   /** One key, linearizable; undefined when it does not exist. */
   async get(relative: string): Promise<KeyedEntry | undefined> {
-    const response = await this.raw.kv.range({ key: this.key(relative) });
+    const response = await this.guarded('get', () => this.raw.kv.range({ key: this.key(relative) }));
     return response.kvs[0] && this.entry(response.kvs[0]);
   }
 
@@ -84,17 +94,30 @@ export class EtcdClient {
 
   private range(relativePrefix: string, limit: number): Promise<IRangeResponse> {
     const key = this.key(relativePrefix);
-    return this.raw.kv.range({ key, range_end: rangeEnd(key), limit, sort_target: 'Mod', sort_order: 'Ascend' });
+    return this.guarded('list', () => this.raw.kv.range({ key, range_end: rangeEnd(key), limit, sort_target: 'Mod', sort_order: 'Ascend' }));
   }
 
   /** The store's present revision. */
   async revision(): Promise<number> {
-    const response = await this.raw.kv.range({ key: this.key(''), count_only: true });
+    const response = await this.guarded('revision', () => this.ask());
     return Number(response.header.revision);
   }
 
   txn(request: ITxnRequest): Promise<ITxnResponse> {
-    return this.raw.kv.txn(request);
+    return this.guarded('transaction', () => this.raw.kv.txn(request));
+  }
+
+  /** The least that etcd can be asked, linearizable. */
+  private ask(timeoutMs?: number): Promise<IRangeResponse> {
+    return this.raw.kv.range({ key: this.key(''), count_only: true }, timeoutMs === undefined ? undefined : { deadline: Date.now() + timeoutMs });
+  }
+
+  private async guarded<T>(operation: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await this.breaker.run(operation, call);
+    } catch (error) {
+      throw error instanceof BreakerOpenError ? new EtcdUnavailableError(error) : error;
+    }
   }
 
   entry(kv: IKeyValue): KeyedEntry {
@@ -102,6 +125,7 @@ export class EtcdClient {
   }
 
   close(): void {
+    this.breaker.end();
     this.raw.close();
   }
 }

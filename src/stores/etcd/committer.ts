@@ -2,6 +2,7 @@ import { failpoint } from '../../failpoints';
 import type { EtcdClient } from './client';
 import type { CommitOutcome, Decision, SharedValues } from './commit';
 import { transact, verdict } from './commit';
+import { CommitUncertainError, EtcdUnavailableError } from './errors';
 import type { Sized } from './folding';
 import { fold, takeBatch, withAllShared, withFound } from './folding';
 import { sendAlone, sendAttemptsMax } from './send-alone';
@@ -39,6 +40,8 @@ export class Committer {
 }
 
 interface Waiting extends Sized {
+  /** It was sent with others, and nobody heard what became of it. */
+  mayHaveHappened?: true;
   resolve(outcome: CommitOutcome): void;
   reject(error: unknown): void;
 }
@@ -107,6 +110,7 @@ class Group {
     } catch {
       // Whatever went wrong, a lost answer included, each decision alone finds out what became of it.
       this.lastSeen = new Map();
+      for (const waiting of open) waiting.mayHaveHappened = true;
     }
     return [...open, ...refused];
   }
@@ -118,7 +122,8 @@ class Group {
       waiting.resolve(sent.outcome);
     } catch (error) {
       this.lastSeen = new Map();
-      waiting.reject(error);
+      const isOpenQuestion = waiting.mayHaveHappened === true && error instanceof EtcdUnavailableError;
+      waiting.reject(isOpenQuestion ? new CommitUncertainError(waiting.decision.id, error) : error);
     }
   }
 }

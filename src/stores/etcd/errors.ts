@@ -1,3 +1,11 @@
+/** etcd was not asked, because it has not been answering: nothing has happened. */
+export class EtcdUnavailableError extends Error {
+  constructor(cause: unknown) {
+    super(`etcd cannot be reached: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.name = 'EtcdUnavailableError';
+  }
+}
+
 /** A transaction was sent and nobody can say yet whether it happened; the same decision may be sent again. */
 export class CommitUncertainError extends Error {
   constructor(readonly commitId: string, cause: unknown) {

@@ -1,11 +1,14 @@
 import {
   ClientClosedError,
   EtcdPermissionDeniedError,
+  GRPCDeadlineExceededError,
   GRPCFailedPreconditionError,
   GRPCInvalidArgumentError,
   GRPCResourceExhastedError,
   GRPCUnauthenticatedError,
+  GRPCUnavailableError,
 } from 'etcd3';
+import { EtcdUnavailableError } from './errors';
 
 /** Whether etcd could not be reached, did not answer in time, or refused to serve: nothing that a caller did wrong. */
 export function isEtcdFailure(error: unknown): error is Error {
@@ -19,9 +22,15 @@ export function isDefiniteRefusal(error: Error): boolean {
   return refusals.some((refusal) => error instanceof refusal);
 }
 
+/** Whether nobody answered, or not in time. */
+export function isEtcdOutage(error: unknown): boolean {
+  return error instanceof GRPCUnavailableError || error instanceof GRPCDeadlineExceededError;
+}
+
 const refusals = [
   ClientClosedError,
   EtcdPermissionDeniedError,
+  EtcdUnavailableError,
   GRPCFailedPreconditionError,
   GRPCInvalidArgumentError,
   GRPCResourceExhastedError,

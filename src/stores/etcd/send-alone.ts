@@ -1,6 +1,7 @@
 import type { EtcdClient, KeyedEntry } from './client';
 import type { CommitOutcome, Decision, SharedValues } from './commit';
 import { settle, transact, verdict } from './commit';
+import { CommitUncertainError, EtcdUnavailableError } from './errors';
 import { isDefiniteRefusal, isEtcdFailure } from './failures';
 import { applyShared, sharedKeys, withAllShared, withFound } from './folding';
 
@@ -43,6 +44,8 @@ export async function sendAlone(
       if (decided.kind !== 'shared-changed') return { outcome: decided, lastSeen: new Map() };
       lastSeen = withFound(lastSeen, [decision], outcome.found);
     } catch (error) {
+      // What was sent before may yet happen, though this time it was not even sent.
+      if (error instanceof EtcdUnavailableError && lostAnswer !== undefined) throw new CommitUncertainError(decision.id, error);
       if (!isLostAnswer(error)) throw error;
       lostAnswer = error;
       const settled = await settle(client, decision, error);

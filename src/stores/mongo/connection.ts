@@ -13,13 +13,17 @@ import {
   MongoTopologyClosedError,
 } from 'mongodb';
 import type { Collection, Document } from 'mongodb';
+import { Breaker, BreakerOpenError } from '../../breaker';
 import {
+  breakerProbeTimeoutMs,
   mongoConnectionsMax,
   mongoConnectTimeoutMs,
   mongoServerSelectionTimeoutMs,
   mongoSocketTimeoutMs,
   mongoWaitQueueTimeoutMs,
 } from '../../domain/limits';
+import type { Telemetry } from '../../telemetry';
+import { silent } from '../../telemetry';
 import { MongoUnavailableError } from './errors';
 
 export interface MongoOptions {
@@ -31,6 +35,7 @@ export interface MongoOptions {
   readonly serverSelectionTimeoutMs?: number;
   /** How long an operation may take with all that the driver does for it. */
   readonly operationTimeoutMs?: number;
+  readonly telemetry?: Telemetry;
 }
 
 /** What the driver gives to each part of an operation, together. */
@@ -39,10 +44,15 @@ const operationTimeoutMsDefault = mongoServerSelectionTimeoutMs + mongoWaitQueue
 /** One database, connected at its first use and again whenever the connection was lost. */
 export interface MongoConnection {
   collection<T extends Document>(name: string): Collection<T>;
-  /** Runs an operation; whatever kept it from being answered becomes `MongoUnavailableError`, `operation` completes "did not …". */
+  /**
+   * Runs an operation; whatever kept it from being answered becomes `MongoUnavailableError`, `operation` completes "did not …".
+   * While the server does not answer that is said at once. Operations have names from a small set: they are counted by name.
+   */
   attempt<T>(operation: string, run: () => Promise<T>): Promise<T>;
   /** Rejects when the server cannot be reached. */
   ping(): Promise<void>;
+  readonly breaker: Breaker;
+  readonly telemetry: Telemetry;
   close(): Promise<void>;
 }
 
@@ -59,16 +69,24 @@ export function connectMongo(options: MongoOptions): MongoConnection {
     writeConcern: { w: 'majority', journal: true },
     ignoreUndefined: true,
   });
-  const { operationTimeoutMs = operationTimeoutMsDefault } = options;
+  const { operationTimeoutMs = operationTimeoutMsDefault, telemetry = silent } = options;
   const database = client.db(options.database);
+  // Costs nothing once connected. Left to itself, a driver whose first attempt failed never tries another.
+  const connected = async <T>(run: () => Promise<T>) => (await client.connect(), run());
+  const breaker = new Breaker({
+    dependency: 'mongodb',
+    isOutage: (error) => isUnavailable(withoutWrapping(error)),
+    // With a bound of the driver's own, so that trials nobody waits for any more hold no connection.
+    probe: () => within(breakerProbeTimeoutMs, connected(() => database.command({ ping: 1 }, { timeoutMS: breakerProbeTimeoutMs }))),
+    telemetry,
+  });
   let closed = false;
   const attempt = async <T>(operation: string, run: () => Promise<T>): Promise<T> => {
     if (closed) throw new MongoUnavailableError(operation, new Error('the connection was closed'));
     try {
-      // Costs nothing once connected. Left to itself, a driver whose first attempt failed never tries another.
-      await client.connect();
-      return await within(operationTimeoutMs, run());
+      return await breaker.run(operation, () => connected(() => within(operationTimeoutMs, run())));
     } catch (error) {
+      if (error instanceof BreakerOpenError) throw new MongoUnavailableError(operation, error);
       const reason = withoutWrapping(error);
       throw isUnavailable(reason) ? new MongoUnavailableError(operation, reason) : error;
     }
@@ -77,8 +95,11 @@ export function connectMongo(options: MongoOptions): MongoConnection {
     collection: (name) => database.collection(name),
     attempt,
     ping: () => attempt('answer a ping', async () => void (await database.command({ ping: 1 }))),
+    breaker,
+    telemetry,
     close: async () => {
       closed = true;
+      breaker.end();
       await client.close();
     },
   };

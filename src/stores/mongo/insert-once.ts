@@ -1,4 +1,4 @@
-import { MongoBulkWriteError } from 'mongodb';
+import { BSON, MongoBulkWriteError } from 'mongodb';
 import type { Collection, Filter, OptionalUnlessRequiredId } from 'mongodb';
 import { canonicalJson } from '../../domain/canonical-json';
 import type { MongoConnection } from './connection';
@@ -23,6 +23,7 @@ export async function insertOnce<T extends Recorded>(
   if (documents.length === 0) return;
   const name = collection.collectionName;
   const duplicates = await connection.attempt(`insert into ${name}`, () => insertNew(collection, documents));
+  connection.telemetry.recorded(name, documents.length - duplicates.length, bytesOf(documents.filter((given) => !duplicates.includes(given))));
   // One by one: the embedded server fetches and decodes the whole collection for a query by several ids, and could run
   // into the bound on one answer. Repetitions are rare and small.
   for (const given of duplicates) {
@@ -31,6 +32,10 @@ export async function insertOnce<T extends Recorded>(
     );
     if (canonicalJson(stored) !== canonicalJson(given)) throw new RecordConflictError(name, given._id, stored, given);
   }
+}
+
+function bytesOf(documents: readonly Recorded[]): number {
+  return documents.reduce((sum, document) => sum + BSON.calculateObjectSize(document), 0);
 }
 
 /** Inserts what is not there; answers those whose id was taken. */

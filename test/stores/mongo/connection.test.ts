@@ -10,6 +10,7 @@ import { artifactBodies } from '../../../src/stores/mongo/bodies';
 import type { MongoConnection } from '../../../src/stores/mongo/connection';
 import { connectMongo } from '../../../src/stores/mongo/connection';
 import { MongoUnavailableError } from '../../../src/stores/mongo/errors';
+import { eventually } from '../../support/etcd';
 
 const directory = mkdtempSync(join(tmpdir(), 'berth-mongo-'));
 // Longer than the half second that the driver lets pass before it looks for a lost server again.
@@ -100,7 +101,10 @@ test('a server killed while it is asked fails the operation, and repeating it is
   const failures = (await settled).filter((outcome) => outcome.status === 'rejected');
   expect(failures.length).toBeGreaterThan(0);
   for (const { reason } of failures) expect(reason).toBeInstanceOf(MongoUnavailableError);
+  expect(connection.breaker.state).not.toBe('closed');
+  await expect(connection.attempt('ask', () => Promise.reject(new Error('it was asked')))).rejects.toThrow(MongoUnavailableError);
   await startServer();
+  await eventually('operations are let through', () => connection.breaker.state === 'closed');
   const hashes = await Promise.all(texts.map((text) => bodies.put(text)));
   const read = artifactBodies(connection);
   expect(await Promise.all(hashes.map((hash) => read.get(hash)))).toEqual(texts);

@@ -32,7 +32,7 @@ export class ScriptedEngine {
     private readonly taskQueue: string,
   ) {
     this.nudges = new Nudges({
-      client: connections.client,
+      engine: connections,
       taskQueue,
       startOf: async ({ id }) => {
         const attributes = this.lives.get(id)?.attributes;

@@ -10,6 +10,7 @@ import type { Leases } from '../stores/etcd/lease';
 import type { CachedObjects, FreshObjects } from '../stores/etcd/objects';
 import type { WatchCache } from '../stores/etcd/watch-cache';
 import type { SnapshotRecord } from '../stores/mongo/snapshots';
+import type { BreakerState, Dependency } from '../telemetry';
 
 /** Immutable documents under the hash of their content. */
 export interface Bodies<T> {
@@ -26,9 +27,17 @@ export interface AuditTrail {
 }
 
 export interface DependencyHealth {
-  readonly name: 'etcd' | 'mongodb' | 'temporal';
+  readonly name: Dependency;
+  /** What keeps calls of it back while it does not answer. */
+  readonly breaker?: { readonly state: BreakerState };
   /** Rejects when the dependency cannot be used. */
   check(): Promise<void>;
+}
+
+/** What the process counts of itself. */
+export interface ShownMetrics {
+  readonly contentType: string;
+  text(): Promise<string>;
 }
 
 /** Everything that the API needs and does not make itself. */
@@ -53,6 +62,7 @@ export interface ApiDependencies {
   /** Where `file:` URIs of artifacts point. */
   readonly artifactsDirectory: string;
   readonly dependenciesHealth: readonly DependencyHealth[];
+  readonly metrics: ShownMetrics;
   readonly log: Logger;
 }
 

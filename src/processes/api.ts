@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { createApi } from '../api/app';
 import { assertLoopback } from '../api/loopback';
-import { openEngine } from '../engine/connection';
+import { openEngine, withinBound } from '../engine/connection';
 import { Nudges } from '../engine/nudges';
 import { ObjectRuns } from '../engine/object-runs';
 import { EngineRuns } from '../engine/runs';
@@ -12,6 +12,7 @@ import { openDocuments } from './documents';
 import type { Settings } from './environment';
 import { readSettings } from './environment';
 import { createLog } from './log';
+import { Metrics } from './metrics';
 import type { Running } from './run';
 import { runProcess } from './run';
 import { openLiveStores } from './stores';
@@ -19,8 +20,9 @@ import { openLiveStores } from './stores';
 /** Entry of an api process: admits requests. As many as wanted run side by side. */
 async function start(settings: Settings, log: Logger): Promise<Running> {
   assertLoopback(settings.apiHost);
-  const [live, documents] = await Promise.all([openLiveStores(settings, log), openDocuments(settings)]);
-  const engine = openEngine({ address: settings.temporalAddress, namespace: settings.temporalNamespace, taskQueue: settings.temporalTaskQueue });
+  const metrics = new Metrics(log);
+  const [live, documents] = await Promise.all([openLiveStores(settings, log, metrics), openDocuments(settings, metrics)]);
+  const engine = openEngine({ address: settings.temporalAddress, namespace: settings.temporalNamespace, taskQueue: settings.temporalTaskQueue }, metrics);
   const nudges = new Nudges({
     engine,
     taskQueue: settings.temporalTaskQueue,
@@ -41,10 +43,11 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
     nudge: nudges.nudge.bind(nudges),
     artifactsDirectory: resolve(settings.artifactsDirectory),
     dependenciesHealth: [
-      { name: 'etcd', check: async () => void (await live.client.revision()) },
-      { name: 'mongodb', check: () => documents.ping() },
-      { name: 'temporal', check: async () => void (await engine.connection.workflowService.getSystemInfo({})) },
+      { name: 'etcd', breaker: live.client.breaker, check: async () => void (await live.client.revision()) },
+      { name: 'mongodb', breaker: documents.breaker, check: () => documents.ping() },
+      { name: 'temporal', breaker: engine.breaker, check: async () => void (await withinBound(engine, 'ask', () => engine.connection.workflowService.getSystemInfo({}))) },
     ],
+    metrics,
     log,
   });
   await app.listen(settings.apiPort, settings.apiHost);

@@ -26,6 +26,7 @@ import { leadUpkeep, standIn, StoreUpkeep } from '../leaders/store-upkeep';
 import { EtcdClient } from '../stores/etcd/client';
 import { Leadership } from '../stores/etcd/leadership';
 import { StoreMaintenance } from '../stores/etcd/maintenance';
+import type { Telemetry } from '../telemetry';
 import type { Documents } from './documents';
 import type { Settings } from './environment';
 import type { Running } from './run';
@@ -38,13 +39,14 @@ export interface ControlPlaneOptions {
   readonly engine: EngineOptions;
   readonly providers: ReadonlyMap<string, Provider>;
   readonly buildId: string;
+  readonly telemetry: Telemetry;
   readonly log: Logger;
 }
 
 /** Wires what drives lifecycles: the engine's worker with the activities, and the leaders. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<Running> {
   const { live, engine, log } = options;
-  const temporal = openEngine(engine);
+  const temporal = openEngine(engine, options.telemetry);
   await registerSearchAttributes(temporal.connection, engine.namespace);
 
   const onProblem = (problem: string, cause?: unknown) => log.warn({ err: cause }, problem);

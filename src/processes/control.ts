@@ -8,6 +8,8 @@ import { openDocuments } from './documents';
 import type { Settings } from './environment';
 import { berthVersion, readSettings } from './environment';
 import { createLog } from './log';
+import { Metrics } from './metrics';
+import { serveMetrics } from './metrics-listener';
 import type { Running } from './run';
 import { runProcess } from './run';
 import { openLiveStores } from './stores';
@@ -15,7 +17,9 @@ import { openLiveStores } from './stores';
 /** Entry of a control process: drives lifecycles. As many as wanted run side by side. */
 async function start(settings: Settings, log: Logger): Promise<Running> {
   installRuntime(log);
-  const [live, documents] = await Promise.all([openLiveStores(settings, log), openDocuments(settings)]);
+  const metrics = new Metrics(log);
+  const stopMetrics = settings.metricsPort === undefined ? undefined : await serveMetrics(metrics, settings.metricsPort);
+  const [live, documents] = await Promise.all([openLiveStores(settings, log, metrics), openDocuments(settings, metrics)]);
   const running = await startControlPlane({
     live,
     documents,
@@ -23,6 +27,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
     engine: { address: settings.temporalAddress, namespace: settings.temporalNamespace, taskQueue: settings.temporalTaskQueue },
     providers: providersOf(settings),
     buildId: berthVersion(),
+    telemetry: metrics,
     log,
   });
   return {
@@ -31,6 +36,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
       await running.stop();
       await documents.close();
       live.close();
+      await stopMetrics?.();
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { Breaker } from '../breaker';
 import type { DefinitionBody } from '../domain/definition';
 import type { Workload } from '../domain/workload';
 import { AuditEvents } from '../stores/mongo/audit-events';
@@ -7,6 +8,7 @@ import { connectMongo } from '../stores/mongo/connection';
 import { Reports } from '../stores/mongo/reports';
 import { Snapshots } from '../stores/mongo/snapshots';
 import { WorkflowRuns } from '../stores/mongo/workflow-runs';
+import type { Telemetry } from '../telemetry';
 import type { Settings } from './environment';
 
 /** What MongoDB holds: immutable bodies, and the permanent record. */
@@ -18,13 +20,14 @@ export interface Documents {
   readonly snapshots: Snapshots;
   readonly workflowRuns: WorkflowRuns;
   readonly reports: Reports;
+  readonly breaker: Breaker;
   ping(): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Connects to MongoDB and makes its indexes. Rejects when it does not answer. */
-export async function openDocuments(settings: Pick<Settings, 'mongodbUri' | 'mongodbDatabase'>): Promise<Documents> {
-  const connection = connectMongo({ uri: settings.mongodbUri, database: settings.mongodbDatabase, appName: 'berth' });
+export async function openDocuments(settings: Pick<Settings, 'mongodbUri' | 'mongodbDatabase'>, telemetry: Telemetry): Promise<Documents> {
+  const connection = connectMongo({ uri: settings.mongodbUri, database: settings.mongodbDatabase, appName: 'berth', telemetry });
   const auditEvents = new AuditEvents(connection);
   await auditEvents.prepare().catch(async (cause: unknown) => {
     await connection.close();
@@ -39,6 +42,7 @@ export async function openDocuments(settings: Pick<Settings, 'mongodbUri' | 'mon
     snapshots: new Snapshots(connection),
     workflowRuns: new WorkflowRuns(connection),
     reports: new Reports(connection),
+    breaker: connection.breaker,
     ping: () => connection.ping(),
     close: () => connection.close(),
   };

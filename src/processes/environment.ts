@@ -27,6 +27,8 @@ export interface Settings {
   /** Where the local provider keeps its workers; undefined: there is no local provider. */
   readonly localWorkersDirectory: string | undefined;
   readonly logLevel: string;
+  /** Where control shows its metrics, on loopback; undefined: nowhere. */
+  readonly metricsPort: number | undefined;
 }
 
 /** What BERTH_LOG_LEVEL may be. */
@@ -65,6 +67,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     artifactsDirectory: text('BERTH_ARTIFACTS_DIR', 'artifacts'),
     localWorkersDirectory: environment['BERTH_LOCAL_WORKERS_DIR']?.trim() || undefined,
     logLevel: checked('BERTH_LOG_LEVEL', 'info', (value) => logLevels.includes(value), `one of ${logLevels.join(', ')}`),
+    metricsPort: environment['BERTH_METRICS_PORT']?.trim() ? integer('BERTH_METRICS_PORT', 0, 1, 65_535) : undefined,
   };
   if (problems.length > 0) throw new EnvironmentError(problems);
   return settings;

@@ -6,6 +6,7 @@ import { Leases } from '../stores/etcd/lease';
 import { CachedObjects, FreshObjects } from '../stores/etcd/objects';
 import { WatchCache } from '../stores/etcd/watch-cache';
 import type { Settings } from './environment';
+import type { Metrics } from './metrics';
 
 /** The live state, as every process of the control plane uses it. */
 export interface LiveStores {
@@ -19,14 +20,15 @@ export interface LiveStores {
 }
 
 /** Connects to etcd, opens its epoch, and resolves when the watch cache holds everything. */
-export async function openLiveStores(settings: Pick<Settings, 'etcdEndpoints' | 'etcdPrefix'>, log: Logger): Promise<LiveStores> {
-  const client = new EtcdClient({ endpoints: settings.etcdEndpoints, prefix: settings.etcdPrefix });
+export async function openLiveStores(settings: Pick<Settings, 'etcdEndpoints' | 'etcdPrefix'>, log: Logger, metrics: Metrics): Promise<LiveStores> {
+  const client = new EtcdClient({ endpoints: settings.etcdEndpoints, prefix: settings.etcdPrefix, telemetry: metrics });
   const epoch = await openEpoch(client).catch((cause: unknown) => {
     client.close();
     throw new Error(`etcd at ${settings.etcdEndpoints.join(', ')} does not answer; is it running, and is BERTH_ETCD_ENDPOINTS right?`, { cause });
   });
   const cache = new WatchCache(client, (problem, cause) => log.warn({ err: cause }, problem));
   await cache.start();
+  metrics.follow(cache);
   return {
     client,
     cache,

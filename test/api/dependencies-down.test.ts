@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { findBinary } from '../../src/processes/embedded/binaries';
 import { startEtcd } from '../../src/processes/embedded/etcd';
 import type { RunningServer } from '../../src/processes/embedded/server';
+import { breakerFailuresMax } from '../../src/domain/limits';
+import { eventually } from '../support/etcd';
 import type { InstanceDocument } from '../../src/api/instances/schemas';
 import type { ProblemBody } from './support/client';
 import { Lifecycle } from './support/lifecycle';
@@ -40,7 +42,7 @@ afterAll(async () => {
 });
 
 test('with everything up the server is ready', async () => {
-  expect(await api.client.get('/ready')).toMatchObject({ status: 200, body: { status: 'ready', dependencies: { etcd: 'up', mongodb: 'up' } } });
+  expect(await api.client.get('/ready')).toMatchObject({ status: 200, body: { status: 'ready', dependencies: { etcd: 'up', mongodb: 'up' }, breakers: { etcd: 'closed', mongodb: 'closed' } } });
 });
 
 test('a dependency that does not answer is named within its bound', async () => {
@@ -78,6 +80,23 @@ describe('without etcd', () => {
     }
   });
 
+  test('after a few tries that is said at once, with when to try again, and shown to operators', async () => {
+    const ask = () => api.client.get<ProblemBody>(`${instances}/i-none`);
+    await Promise.all(Array.from({ length: breakerFailuresMax }, ask));
+    const { breaker } = api.dependencies.etcd;
+    expect(breaker.state).not.toBe('closed');
+    const reply = await ask();
+    expect(reply).toMatchObject({ status: 503, body: { code: 'dependency_unavailable', dependency: 'etcd', retryable: true } });
+    expect(Number(reply.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await api.client.get('/ready')).toMatchObject({ status: 503, body: { breakers: { etcd: expect.stringMatching(/^(open|half-open)$/), mongodb: 'closed' } } });
+    const { body: metrics } = await api.client.get<string>('/metrics');
+    expect(metrics).toMatch(/^berth_breaker_state\{dependency="etcd",state="closed"\} 0$/m);
+    expect(metrics).toMatch(/^berth_breaker_state\{dependency="mongodb",state="closed"\} 1$/m);
+    expect(metrics).toMatch(/^berth_breaker_transitions_total\{dependency="etcd",state="open"\} [1-9]/m);
+    expect(metrics).toMatch(/^berth_store_operation_failures_total\{store="etcd",operation="[a-z ]+",outcome="unavailable"\} [1-9]/m);
+    expect(metrics).toMatch(/^berth_store_operation_failures_total\{store="etcd",operation="[a-z ]+",outcome="not tried"\} [1-9]/m);
+  });
+
   test('an agent is told the same, and is not asked to register anew', async () => {
     const { path, headers, leaseId } = agent;
     const unavailable = { status: 503, body: { code: 'dependency_unavailable', dependency: 'etcd', retryable: true } };
@@ -90,4 +109,10 @@ describe('without etcd', () => {
     expect(await api.client.get(instances)).toMatchObject({ status: 200 });
     expect(await api.client.get(`${instances}/i-none`)).toMatchObject({ status: 503, body: { code: 'dependency_unavailable', dependency: 'etcd' } });
   });
+});
+
+test('etcd is used again as soon as it is back, and nobody has to ask for that', async () => {
+  etcd = await startEtcd({ directory, report: () => undefined, binary: await findBinary('etcd', { report: () => undefined }), unsafeNoFsync: true, port: Number(new URL(etcd.address).port) });
+  await eventually('calls are let through', () => api.dependencies.etcd.breaker.state === 'closed');
+  expect(await api.client.delete(`${instances}/${known.id}`)).toMatchObject({ status: 202 });
 });

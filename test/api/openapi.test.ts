@@ -33,6 +33,7 @@ test('every route is there', () => {
     [
       'GET /health',
       'GET /ready',
+      'GET /metrics',
       'POST /api/v1/definitions',
       'GET /api/v1/definitions',
       'GET /api/v1/definitions/by-name/{name}/versions',

@@ -16,6 +16,7 @@ import { LocalProvider } from '../../src/drivers/providers/local';
 import type { Provider } from '../../src/drivers/providers/provider';
 import type { Documents } from '../../src/processes/documents';
 import { openDocuments } from '../../src/processes/documents';
+import { Metrics } from '../../src/processes/metrics';
 import type { LiveStores } from '../../src/processes/stores';
 import { openLiveStores } from '../../src/processes/stores';
 import type { CommitOutcome, Decision } from '../../src/stores/etcd/commit';
@@ -92,9 +93,10 @@ export class LifecycleLab {
   static async open(): Promise<LifecycleLab> {
     const { etcd, mongodb } = testServers();
     const log = pino({ enabled: false });
+    const metrics = new Metrics(log);
     const directory = mkdtempSync(join(tmpdir(), 'berth-lab-'));
-    const live = await openLiveStores({ etcdEndpoints: [etcd], etcdPrefix: `${freshPrefix()}/` }, log);
-    const documents = await openDocuments({ mongodbUri: mongodb, mongodbDatabase: freshDatabase() });
+    const live = await openLiveStores({ etcdEndpoints: [etcd], etcdPrefix: `${freshPrefix()}/` }, log, metrics);
+    const documents = await openDocuments({ mongodbUri: mongodb, mongodbDatabase: freshDatabase() }, metrics);
     const api = await createApi({
       ...live,
       etcd: live.client,
@@ -108,6 +110,7 @@ export class LifecycleLab {
       nudge: () => undefined,
       artifactsDirectory: directory,
       dependenciesHealth: [],
+      metrics,
       log,
     });
     await api.listen(0, '127.0.0.1');

@@ -1,7 +1,9 @@
-import { Controller, Get, Inject } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { Controller, Get, Inject, Res } from '@nestjs/common';
+import { ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { Response } from 'express';
 import { z } from 'zod';
 import { readinessCheckTimeoutMs } from '../../domain/limits';
+import type { BreakerState } from '../../telemetry';
 import type { ApiDependencies, DependencyHealth } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import { Probes } from '../http/docs';
@@ -9,7 +11,13 @@ import { ApiProblem } from '../http/problem';
 
 const healthView = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
 const readinessView = z
-  .object({ status: z.literal('ready'), dependencies: z.record(z.string(), z.literal('up')), revision: z.string() })
+  .object({
+    status: z.literal('ready'),
+    dependencies: z.record(z.string(), z.literal('up')),
+    /** `open` keeps calls back, `half-open` is trying whether the server is back. */
+    breakers: z.record(z.string(), z.enum(['closed', 'open', 'half-open'])),
+    revision: z.string(),
+  })
   .meta({ id: 'Readiness' });
 
 /** Whether this server is alive, and whether it can do its work. */
@@ -31,8 +39,18 @@ export class HealthController {
     const checked = await Promise.all(dependenciesHealth.map(check));
     const watching = cache.revision > 0 && cache.current;
     const down = [...checked.filter(({ error }) => error !== undefined), ...(watching ? [] : [{ name: 'watch cache', error: 'it does not follow etcd' }])];
-    if (down.length > 0) throw notReady(down);
-    return { status: 'ready', dependencies: Object.fromEntries(checked.map(({ name }) => [name, 'up' as const])), revision: String(cache.revision) };
+    const breakers = Object.fromEntries(dependenciesHealth.flatMap(({ name, breaker }) => (breaker ? [[name, breaker.state]] : []))) as Record<string, BreakerState>;
+    if (down.length > 0) throw notReady(down, breakers);
+    return { status: 'ready', breakers, dependencies: Object.fromEntries(checked.map(({ name }) => [name, 'up' as const])), revision: String(cache.revision) };
+  }
+
+  @Get('metrics')
+  @ApiOperation({ summary: 'What the server counts of itself, for Prometheus' })
+  @ApiProduces('text/plain')
+  @ApiResponse({ status: 200, description: 'Done.', schema: { type: 'string' } })
+  async metrics(@Res() response: Response): Promise<void> {
+    const { metrics } = this.dependencies;
+    response.set('content-type', metrics.contentType).send(await metrics.text());
   }
 }
 
@@ -56,7 +74,7 @@ async function check(dependency: DependencyHealth): Promise<Checked> {
   }
 }
 
-function notReady(down: readonly Checked[]): ApiProblem {
+function notReady(down: readonly Checked[], breakers: Readonly<Record<string, BreakerState>>): ApiProblem {
   const names = down.map(({ name }) => name);
-  return new ApiProblem('not_ready', `down: ${names.join(', ')}`, { members: { down: names }, cause: new Error(down.map(({ name, error }) => `${name}: ${error}`).join('; ')) });
+  return new ApiProblem('not_ready', `down: ${names.join(', ')}`, { members: { down: names, breakers }, cause: new Error(down.map(({ name, error }) => `${name}: ${error}`).join('; ')) });
 }

@@ -64,6 +64,11 @@ export class WatchCache {
     return this.feed.current;
   }
 
+  /** How long ago etcd last said how far this cache is. */
+  get ageMs(): number {
+    return this.feed.silentMs;
+  }
+
   get(key: string): KeyedEntry | undefined {
     return this.index.get(key);
   }

@@ -42,7 +42,11 @@ export class WatchFeed {
   ) {}
 
   get current(): boolean {
-    return Date.now() - this.heardAt < silenceMsMax;
+    return this.silentMs < silenceMsMax;
+  }
+
+  get silentMs(): number {
+    return Date.now() - this.heardAt;
   }
 
   async start(): Promise<void> {

@@ -6,6 +6,7 @@ import type { INestApplication } from '@nestjs/common';
 import pino from 'pino';
 import { createApi } from '../../../src/api/app';
 import type { ApiDependencies, DependencyHealth } from '../../../src/api/dependencies';
+import { Metrics } from '../../../src/processes/metrics';
 import { EtcdClient } from '../../../src/stores/etcd/client';
 import { Committer } from '../../../src/stores/etcd/committer';
 import { openEpoch } from '../../../src/stores/etcd/epoch';
@@ -52,11 +53,13 @@ export class TestApi {
   /** `change` lets a test put itself between the API and what it depends on. */
   static async start(world: World = freshWorld(), change: (dependencies: ApiDependencies) => ApiDependencies = (same) => same): Promise<TestApi> {
     const servers = testServers();
-    const etcd = new EtcdClient({ endpoints: [world.etcdEndpoint ?? servers.etcd], prefix: world.prefix });
-    const mongo = connectMongo({ uri: servers.mongodb, database: world.database, appName: 'test' });
+    const metrics = new Metrics(pino({ level: 'silent' }));
+    const etcd = new EtcdClient({ endpoints: [world.etcdEndpoint ?? servers.etcd], prefix: world.prefix, telemetry: metrics });
+    const mongo = connectMongo({ uri: servers.mongodb, database: world.database, appName: 'test', telemetry: metrics });
     const epoch = await openEpoch(etcd);
     const cache = new WatchCache(etcd, () => undefined);
     await cache.start();
+    metrics.follow(cache);
     const auditEvents = new AuditEvents(mongo);
     await auditEvents.prepare();
     const nudges: string[] = [];
@@ -78,9 +81,10 @@ export class TestApi {
       nudge: (kind, id) => nudges.push(`${kind} ${id}`),
       artifactsDirectory,
       dependenciesHealth: world.health ?? [
-        { name: 'etcd', check: async () => void (await etcd.revision()) },
-        { name: 'mongodb', check: () => mongo.ping() },
+        { name: 'etcd', breaker: etcd.breaker, check: async () => void (await etcd.revision()) },
+        { name: 'mongodb', breaker: mongo.breaker, check: () => mongo.ping() },
       ],
+      metrics,
       log: pino({ level: process.env['BERTH_TEST_LOG'] ?? 'silent' }),
     });
     const app = await createApi(dependencies);

@@ -1,8 +1,9 @@
-import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import type { WorkflowExecutionInfo } from '@temporalio/client';
 import type { ObjectReference } from '../domain/answer';
 import { workflowRunsReadMax } from '../domain/limits';
 import type { WorkflowRun } from '../domain/workflow-run';
 import { lifecycleTypes } from '../workflows/messages';
+import type { EngineCalls } from './connection';
 import { withinBound } from './connection';
 import { isNotFound } from './errors';
 import { lifecycleId } from './nudges';
@@ -13,7 +14,7 @@ export type ClosedRun = WorkflowRun & { readonly closedAt: string };
 
 /** Runs of lifecycles, as far as the engine still has them. */
 export class EngineRuns {
-  constructor(private readonly client: Client) {}
+  constructor(private readonly engine: EngineCalls) {}
 
   /** The latest ones of one object, newest first. */
   async ofObject(object: ObjectReference): Promise<WorkflowRun[]> {
@@ -37,14 +38,14 @@ export class EngineRuns {
   }
 
   private list(query: string): AsyncIterable<WorkflowExecutionInfo> {
-    return this.client.workflow.list({ query });
+    return this.engine.client.workflow.list({ query });
   }
 
   /** Undefined when the engine has dropped it meanwhile. */
   private async read({ workflowId, runId, status, startTime, closeTime }: WorkflowExecutionInfo): Promise<WorkflowRun | undefined> {
     try {
-      const handle = this.client.workflow.getHandle(workflowId, runId);
-      const { events } = await withinBound(this.client, () => handle.fetchHistory());
+      const handle = this.engine.client.workflow.getHandle(workflowId, runId);
+      const { events } = await withinBound(this.engine, 'read history', () => handle.fetchHistory());
       const told = readRunHistory(events ?? []);
       const run: WorkflowRun = { workflowId, runId, status: status.name, startedAt: startTime.toISOString(), ...(closeTime && { closedAt: closeTime.toISOString() }), ...told };
       return closeTime ? run : await this.withPending(run);
@@ -56,7 +57,7 @@ export class EngineRuns {
 
   /** What is tried again and again has its tries in no history until it ends. */
   private async withPending(run: WorkflowRun): Promise<WorkflowRun> {
-    const { raw } = await withinBound(this.client, () => this.client.workflow.getHandle(run.workflowId, run.runId).describe());
+    const { raw } = await withinBound(this.engine, 'describe lifecycle', () => this.engine.client.workflow.getHandle(run.workflowId, run.runId).describe());
     const pending = new Map((raw.pendingActivities ?? []).map((activity) => [activity.activityType?.name, activity]));
     const attempts = run.attempts.map((attempt) => {
       const now = attempt.outcome === 'pending' ? pending.get(attempt.activity) : undefined;

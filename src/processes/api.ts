@@ -29,7 +29,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
     startOf: lifecycleStartsFrom(live.cached),
     onProblem: (problem, cause) => log.warn({ err: cause }, problem),
   });
-  const runs = new ObjectRuns(new EngineRuns(engine.client), documents.workflowRuns, (problem, cause) => log.warn({ err: cause }, problem));
+  const runs = new ObjectRuns(new EngineRuns(engine), documents.workflowRuns, (problem, cause) => log.warn({ err: cause }, problem));
   const app = await createApi({
     ...live,
     etcd: live.client,

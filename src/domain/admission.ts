@@ -5,6 +5,7 @@ import { hasCommand } from './instance-next';
 import type { InstancePhase } from './phases';
 import type { InstanceSpec, InstanceStatus, InstanceView } from './instance';
 import type { PortRequest, Resources, RestartPolicy, RetryPolicy, Constraints, DefinitionSpec } from './definition';
+import type { Problem } from './problem';
 import { isoTime } from './status';
 
 /** Why admission says no. `kind` says what would help; the API gives each its HTTP status. */
@@ -15,6 +16,8 @@ export interface Refusal {
   readonly message: string;
   /** What is in the way, where it can be named. */
   readonly detail?: Readonly<Record<string, unknown>>;
+  /** What is wrong where, with a request that is `invalid`. */
+  readonly problems?: readonly Problem[];
 }
 
 /** What admission decided about a spec that is there already. */

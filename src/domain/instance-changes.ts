@@ -1,5 +1,5 @@
 import type { Allocation, InstanceStatus, InstanceView } from './instance';
-import { haltReason } from './instance-next';
+import { deadlineOf, haltReason } from './instance-next';
 import type { HostStep } from './instance-steps';
 import { hostSteps, instanceSteps, mayExistOnHost } from './instance-steps';
 import type { ObservedFailure, Wanted } from './plan';
@@ -63,7 +63,7 @@ export function begin(step: Exclude<HostStep, 'undo'>, view: InstanceView, momen
     },
     undo: row.wanted === 'running' ? withUndo(status.undo, { step, undo: 'remove', attempt: hostAttempt }) : status.undo,
     ...(halted !== undefined && { halted: { reason: halted, generation: spec.generation } }),
-    ...(endsHalt && { halted: undefined, startedAt: undefined, deadlineAt: undefined }),
+    ...(endsHalt && { halted: undefined, startedAt: undefined }),
     ...(step === 'restart' && restartedAt(moment, restartsSoFar(view, moment.nowMs) + 1)),
   });
   const ready = withConditionOf(changed, moment, 'Ready', 'False', readyReason(step), changed.message);
@@ -149,7 +149,6 @@ export function retried(view: InstanceView, moment: Moment): InstanceChange {
     restarts: { count: 0 },
     halted: undefined,
     startedAt: undefined,
-    deadlineAt: undefined,
     conditions: view.status.conditions.filter((condition) => condition.type !== 'Scheduled'),
   });
   return { status: withConditionOf(status, moment, 'Ready', 'False', 'Pending', status.message) };
@@ -161,15 +160,13 @@ export function acknowledged(view: InstanceView, moment: Moment): InstanceChange
 }
 
 function nowRunning(view: InstanceView, moment: Moment): InstanceStatus {
-  const { spec, status, allocation } = view;
+  const { status, allocation } = view;
   const startedAt = status.startedAt ?? isoTime(moment.nowMs);
-  const deadlineAt = spec.maxDurationMs === undefined ? undefined : isoTime(Date.parse(startedAt) + spec.maxDurationMs);
   const running = next(view, moment, {
     phase: 'RUNNING',
     message: `running on worker ${allocation?.workerId}`,
     operation: undefined,
     startedAt,
-    deadlineAt,
     componentStatus: view.observed?.components ?? {},
     ...(status.restarts.count > 0 && restartedAt(moment, status.restarts.count)),
   });
@@ -225,7 +222,8 @@ function restartsSoFar(view: InstanceView, nowMs: number): number {
 /** The next status: changed fields over the former ones; the time moves only because something else does. */
 function next(view: InstanceView, moment: Moment, changes: Partial<InstanceStatus>): InstanceStatus {
   const merged = { ...view.status, observedGeneration: view.spec.generation, ...changes, lastReconcileTime: isoTime(moment.nowMs) };
-  return { ...merged, message: cutMessage(merged.message) };
+  // Whichever commit is the first to take a new maxDuration into account: the deadline that people see follows it.
+  return { ...merged, deadlineAt: deadlineOf(view.spec, merged), message: cutMessage(merged.message) };
 }
 
 function withConditionOf(

@@ -4,6 +4,7 @@ import { isInFlight } from './instance-steps';
 import type { Next } from './next';
 import { run, runAfterBackoff, wait } from './next';
 import { holdsNothing } from './phases';
+import { isoTime } from './status';
 
 /**
  * Which step an instance's lifecycle should take now: from what is wanted, what is, what the host saw, and the time.
@@ -16,10 +17,15 @@ export function nextForInstance(view: InstanceView, nowMs: number): Next<Instanc
   if (status.operation?.state === 'undo') return run(status.operation, 'undo');
 
   const due = dueByPhase(view, nowMs);
-  const nothingToDo = due.kind === 'wait';
-  if (due.kind === 'run' && spec.paused && !isInFlight(due.step, status)) return wait();
-  if (nothingToDo && status.observedGeneration < spec.generation) return run(status.operation, 'acknowledge');
-  return due;
+  const next = isHeldBack(due, view, nowMs) ? wait(status.phase === 'RUNNING' ? deadlineOf(spec, status) : undefined) : due;
+  if (next.kind === 'wait' && status.observedGeneration < spec.generation) return run(status.operation, 'acknowledge');
+  return next;
+}
+
+/** While it is paused no new step begins. That its time is over is no new step: a bound that a pause lifts would be none. */
+function isHeldBack(due: Next<InstanceStep>, view: InstanceView, nowMs: number): boolean {
+  const { spec, status } = view;
+  return due.kind === 'run' && spec.paused && !isInFlight(due.step, status) && haltReason(view, nowMs) !== 'MaxDurationReached';
 }
 
 function dueByPhase(view: InstanceView, nowMs: number): Next<InstanceStep> {
@@ -53,7 +59,7 @@ function whileRunning(view: InstanceView, nowMs: number): Next<InstanceStep> {
   if (haltReason(view, nowMs) !== undefined) return run(status.operation, 'stop');
   if (status.operation?.step === 'restart') return runAfterBackoff(status.operation, 'restart', nowMs);
   const ended = endedOnHost(view);
-  if (ended === undefined) return wait(status.deadlineAt);
+  if (ended === undefined) return wait(deadlineOf(spec, status));
   return ended === 'exited' && spec.restart.policy !== 'always' ? run(status.operation, 'stop') : run(status.operation, 'restart');
 }
 
@@ -61,9 +67,18 @@ function whileRunning(view: InstanceView, nowMs: number): Next<InstanceStep> {
 export function haltReason(view: InstanceView, nowMs: number): 'MaxDurationReached' | 'Completed' | undefined {
   const { spec, status } = view;
   if (status.phase !== 'RUNNING') return undefined;
-  if (status.deadlineAt !== undefined && nowMs >= Date.parse(status.deadlineAt)) return 'MaxDurationReached';
+  const deadlineAt = deadlineOf(spec, status);
+  if (deadlineAt !== undefined && nowMs >= Date.parse(deadlineAt)) return 'MaxDurationReached';
   if (endedOnHost(view) === 'exited' && spec.restart.policy !== 'always' && status.operation === undefined) return 'Completed';
   return undefined;
+}
+
+/**
+ * When maxDuration ends an instance: counted from its first RUNNING. From the spec, not from what a status once said:
+ * who gave it more time in time must not lose it to a lifecycle that has not taken note yet.
+ */
+export function deadlineOf(spec: Pick<InstanceSpec, 'maxDurationMs'>, { startedAt }: Pick<InstanceStatus, 'startedAt'>): string | undefined {
+  return spec.maxDurationMs === undefined || startedAt === undefined ? undefined : isoTime(Date.parse(startedAt) + spec.maxDurationMs);
 }
 
 /** How the present attempt ended on the host, if it did. */

@@ -35,9 +35,10 @@ export function nextForWorker(view: WorkerView, nowMs: number): Next<WorkerStep>
   if (status.operation?.state === 'undo') return run(status.operation, 'undo');
 
   const due = dueByPhase(view, nowMs);
-  if (due.kind === 'run' && spec.paused && status.operation?.state !== 'acting') return wait();
-  if (due.kind === 'wait' && status.observedGeneration < spec.generation) return run(status.operation, 'acknowledge');
-  return due;
+  // While it is paused no new step begins.
+  const next = due.kind === 'run' && spec.paused && status.operation?.state !== 'acting' ? wait() : due;
+  if (next.kind === 'wait' && status.observedGeneration < spec.generation) return run(status.operation, 'acknowledge');
+  return next;
 }
 
 function towardsTerminated({ status, capacity }: WorkerView): Next<WorkerStep> {

@@ -108,7 +108,7 @@ function put(value: unknown, [name, ...rest]: readonly string[], change: FieldCh
     if (at < 0) return [...(value as unknown[]), next];
     return next === undefined && !('after' in change) ? value.filter((_, index) => index !== at) : value.map((part: unknown, index) => (index === at ? next : part));
   }
-  const fields = new Map(Object.entries((value ?? {}) as object));
+  const fields = new Map(Object.entries((value ?? {})));
   const next = put(fields.get(name), rest, change);
   if (rest.length === 0 && !('after' in change)) fields.delete(name);
   else fields.set(name, next);

@@ -30,7 +30,12 @@ const faults = [
   named('and decides on it', (simulation, memory) => memory.stale && simulation.step(undefined, memory.stale)),
 ];
 const [terminate, ...userActs] = (['terminate', 'start', 'stop', 'retry'] as const).map((verb) => named(verb, (simulation) => simulation.ask(verb)));
-const pausing = [true, false].map((paused) => named(paused ? 'pause' : 'go on', (simulation) => simulation.setPaused(paused)));
+const pausing = [true, false].map((paused) => named(paused ? 'pause' : 'go on', (simulation) => simulation.patch({ paused })));
+const patches = [
+  ...[null, 5_000, 600_000].map((maxDurationMs) => named(`at most ${maxDurationMs} ms`, (simulation) => simulation.patch({ maxDurationMs }))),
+  ...(['always', 'never'] as const).map((policy) => named(`restart ${policy}`, (simulation) => simulation.patch({ restart: { policy } }))),
+  named('a label', (simulation) => simulation.patch({ labels: { seen: String(simulation.nowMs) } })),
+];
 const hostActs = named('host acts', (simulation) => simulation.hostActs());
 const hostFaults = [
   ...(['failed', 'exited'] as const).map((how) => named(`what runs has ${how}`, ({ host }) => host.crash(how))),
@@ -51,7 +56,7 @@ const happenings = fc.oneof(
   { weight: 24, arbitrary: fc.constant(hostActs) },
   { weight: 16, arbitrary: fc.constantFrom(...faults) },
   { weight: 12, arbitrary: fc.constantFrom(...userActs) },
-  { weight: 4, arbitrary: fc.constantFrom(...pausing) },
+  { weight: 4, arbitrary: fc.constantFrom(...pausing, ...patches) },
   { weight: 16, arbitrary: fc.constantFrom(...hostFaults) },
   { weight: 8, arbitrary: fc.constantFrom(...surroundings) },
   { weight: 12, arbitrary: fc.constantFrom(...time) },
@@ -91,7 +96,7 @@ function everythingWorks(simulation: InstanceSimulation): void {
   simulation.host.startOutcome = 'runs';
   simulation.hasRoom = true;
   simulation.isRenderable = true;
-  simulation.setPaused(false);
+  simulation.patch({ paused: false });
 }
 
 function settle(simulation: InstanceSimulation, stepsMax = 60): void {
@@ -134,7 +139,7 @@ describe('the lifecycle of an instance, whatever happens to it', () => {
       fc.property(wanted, histories, fc.boolean(), (differences, history, paused) => {
         const simulation = live(differences, history);
         simulation.host.isReachable = true;
-        simulation.setPaused(paused);
+        simulation.patch({ paused });
         simulation.ask('terminate');
         settle(simulation);
         simulation.hostActs();

@@ -25,6 +25,8 @@ function run(step: InstanceStep, attempt = 1): Next<InstanceStep> {
   return { kind: 'run', step, attempt };
 }
 
+/** Status and spec of what has run for so long that it ends so many milliseconds after now. */
+const endsAt = (ms: number) => [{ startedAt: at(ms - 60_000) }, { maxDurationMs: 60_000 }] as const;
 const stopped = { intent: 'stopped', generation: 2, intentGeneration: 2 } as const;
 const halted = { reason: 'Completed', generation: 1 };
 const queued: Partial<InstanceStatus> = { conditions: [{ type: 'Scheduled', status: 'False', reason: 'NoCapacity', message: '', observedGeneration: 1, lastTransitionTime: at(0) }] };
@@ -45,8 +47,8 @@ describe('what an instance does next', () => {
     ['undoing what ran', instanceIn('RUNNING', { operation: operation('restart', 'undo') }), run('undo')],
     ['undoing, to be stopped', instanceIn('INSTANTIATING', { operation: operation('start', 'undo') }, stopped), run('undo')],
     ['running', observedAs(instanceIn('RUNNING'), 'running'), wait],
-    ['running, with a deadline', observedAs(instanceIn('RUNNING', { deadlineAt: at(1) }), 'running'), { kind: 'wait', untilMs: startMs + 1 }],
-    ['running, past its deadline', observedAs(instanceIn('RUNNING', { deadlineAt: at(0) }), 'running'), run('stop')],
+    ['running, with a deadline', observedAs(instanceIn('RUNNING', ...endsAt(1)), 'running'), { kind: 'wait', untilMs: startMs + 1 }],
+    ['running, past its deadline', observedAs(instanceIn('RUNNING', ...endsAt(0)), 'running'), run('stop')],
     ['running, to be stopped', instanceIn('RUNNING', {}, stopped), run('stop')],
     ['crashed', observedAs(instanceIn('RUNNING'), 'failed'), run('restart')],
     ['crashed in an earlier attempt', observedAs(instanceIn('RUNNING', { attempt: 2 }), 'failed', { attempt: 1 }), wait],
@@ -55,7 +57,7 @@ describe('what an instance does next', () => {
     ['completed, to run always', observedAs(instanceIn('RUNNING', {}, { restart: { policy: 'always' } }), 'exited'), run('restart')],
     ['crashed again, backing off', observedAs(instanceIn('RUNNING', { operation: operation('restart', 'backoff', { notBefore: at(1) }) }), 'failed'), { kind: 'wait', untilMs: startMs + 1 }],
     ['crashed again, backed off', observedAs(instanceIn('RUNNING', { operation: operation('restart', 'backoff', { notBefore: at(0), attempt: 2 }) }), 'failed'), run('restart', 3)],
-    ['crashed again, past its deadline', observedAs(instanceIn('RUNNING', { deadlineAt: at(0), operation: operation('restart', 'backoff', { notBefore: at(1) }) }), 'failed'), run('stop')],
+    ['crashed again, past its deadline', observedAs(instanceIn('RUNNING', { ...endsAt(0)[0], operation: operation('restart', 'backoff', { notBefore: at(1) }) }, endsAt(0)[1]), 'failed'), run('stop')],
     ['stopping', instanceIn('STOPPING', { operation: operation('stop', 'acting', { attempt: 2 }) }, stopped), run('stop', 2)],
     ['stopping, to run again', instanceIn('STOPPING', { operation: operation('stop', 'acting') }), run('stop')],
     ['stopped', instanceIn('STOPPED', {}, { ...stopped, generation: 1 }), wait],
@@ -83,7 +85,12 @@ describe('what an instance does next', () => {
     ['backed off', instanceIn('INSTANTIATING', { operation: operation('start', 'backoff', { notBefore: at(0) }) }), wait],
     ['undoing', instanceIn('INSTANTIATING', { operation: operation('start', 'undo') }), run('undo')],
     ['crashed', observedAs(instanceIn('RUNNING'), 'failed'), wait],
-    ['past its deadline', instanceIn('RUNNING', { deadlineAt: at(0) }), wait],
+    ['running, with a deadline', instanceIn('RUNNING', ...endsAt(1)), { kind: 'wait', untilMs: startMs + 1 }],
+    ['past its deadline', instanceIn('RUNNING', ...endsAt(0)), run('stop')],
+    ['crashed, with a deadline', observedAs(instanceIn('RUNNING', ...endsAt(1)), 'failed'), { kind: 'wait', untilMs: startMs + 1 }],
+    ['stopped and started again, past its deadline', instanceIn('STOPPED', ...endsAt(0)), wait],
+    ['new, labelled', instanceIn('PENDING', { observedGeneration: 1 }, { generation: 2 }), run('acknowledge')],
+    ['running, labelled', instanceIn('RUNNING', { observedGeneration: 1 }, { generation: 2 }), run('acknowledge')],
     ['to be stopped', instanceIn('RUNNING', {}, stopped), wait],
     ['stopping', instanceIn('STOPPING', { operation: operation('stop', 'acting') }, stopped), run('stop')],
     ['failed, to be retried', instanceIn('FAILED', {}, { command: { id: 'c', kind: 'retry', generation: 2 } }), wait],
@@ -119,12 +126,12 @@ describe('an instance that is to be terminated', () => {
 describe('what halts an instance', () => {
   it.each<[what: string, view: InstanceView, reason: ReturnType<typeof haltReason>]>([
     ['running', observedAs(instanceIn('RUNNING'), 'running'), undefined],
-    ['at its deadline', instanceIn('RUNNING', { deadlineAt: at(0) }), 'MaxDurationReached'],
-    ['before its deadline', instanceIn('RUNNING', { deadlineAt: at(1) }), undefined],
+    ['at its deadline', instanceIn('RUNNING', ...endsAt(0)), 'MaxDurationReached'],
+    ['before its deadline', instanceIn('RUNNING', ...endsAt(1)), undefined],
     ['at its end', observedAs(instanceIn('RUNNING'), 'exited'), 'Completed'],
     ['at its end, to run always', observedAs(instanceIn('RUNNING', {}, { restart: { policy: 'always' } }), 'exited'), undefined],
     ['at its end, while it is being restarted', observedAs(instanceIn('RUNNING', { operation: operation('restart', 'acting') }), 'exited'), undefined],
-    ['stopping already', instanceIn('STOPPING', { deadlineAt: at(0) }), undefined],
+    ['stopping already', instanceIn('STOPPING', ...endsAt(0)), undefined],
   ])('%s', (_what, view, reason) => {
     expect(haltReason(view, startMs)).toBe(reason);
   });

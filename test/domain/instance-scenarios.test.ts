@@ -245,13 +245,13 @@ describe('an instance without a place', () => {
     simulation.hasRoom = false;
     rest(simulation);
     expect(simulation.view.status).toMatchObject({ phase: 'PENDING', message: 'nothing has room', conditions: [{ type: 'Ready' }, { type: 'Scheduled', status: 'False', reason: 'NoCapacity' }] });
-    simulation.setPaused(true);
+    simulation.patch({ paused: true });
     rest(simulation);
     expect(simulation.view.status.observedGeneration).toBe(2);
     simulation.hasRoom = true;
     simulation.leaderPlaces();
     expect(simulation.view.status.phase).toBe('PENDING');
-    simulation.setPaused(false);
+    simulation.patch({ paused: false });
     simulation.leaderPlaces();
     rest(simulation);
     expect(simulation.view.status).toMatchObject({ phase: 'RUNNING', conditions: [{ type: 'Ready', status: 'True' }, { type: 'Scheduled', status: 'True' }] });

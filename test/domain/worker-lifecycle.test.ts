@@ -206,11 +206,13 @@ describe('a worker', () => {
     expect(workerNeedsLifecycle({ ...worker, status }, startMs + 60_000)).toBe(true);
   });
 
-  it.each(['PENDING', 'FAILED'] as const)('that is paused and %s waits', (phase) => {
+  it.each(['PENDING', 'FAILED'] as const)('that is paused and %s takes note of it and waits', (phase) => {
     const worker = newWorker();
     const simulation = new WorkerSimulation({ ...worker, status: { ...worker.status, phase } });
     simulation.ask('retry');
     simulation.setPaused(true);
+    expect(nextForWorker(simulation.view, startMs)).toMatchObject({ kind: 'run', step: 'acknowledge' });
+    simulation.step();
     expect(nextForWorker(simulation.view, startMs)).toEqual({ kind: 'wait' });
     simulation.setPaused(false);
     expect(nextForWorker(simulation.view, startMs).kind).toBe('run');

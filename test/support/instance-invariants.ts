@@ -1,5 +1,5 @@
 import type { InstanceStatus } from '../../src/domain/instance';
-import { nextForInstance, wantsRunning } from '../../src/domain/instance-next';
+import { deadlineOf, nextForInstance, wantsRunning } from '../../src/domain/instance-next';
 import type { InstanceStep } from '../../src/domain/instance-steps';
 import { instanceSteps, isHostStep, isInFlight } from '../../src/domain/instance-steps';
 import { instanceNeedsLifecycle } from '../../src/domain/needs-lifecycle';
@@ -36,8 +36,13 @@ export const commitRules: Readonly<Record<string, (commit: Commit) => boolean>> 
     after.status.attempt >= before.status.attempt && (change.plan?.wanted !== 'running' || after.status.attempt > before.status.attempt),
   'nothing is started against a halt or an intent': ({ before, change }) =>
     change.plan?.wanted !== 'running' || wantsRunning(before.spec, before.status),
-  'nothing begins while paused, but towards terminate': ({ before, step, outcome }) =>
-    !before.spec.paused || outcome !== 'begin' || before.spec.intent === 'terminated' || towardsTerminated.includes(step),
+  'nothing begins while paused, but towards terminate, or because its time is over': ({ before, after, step, outcome }) =>
+    !before.spec.paused ||
+    outcome !== 'begin' ||
+    before.spec.intent === 'terminated' ||
+    towardsTerminated.includes(step) ||
+    (step === 'stop' && after.status.halted?.reason === 'MaxDurationReached'),
+  'the deadline is that of the spec': ({ after }) => after.status.deadlineAt === deadlineOf(after.spec, after.status),
   'attempts of an operation do not exceed the policy': ({ before, after }) => {
     const { operation } = after.status;
     if (operation?.step !== 'start' && operation?.step !== 'restart') return true;

@@ -6,6 +6,8 @@ import { acknowledged, begin, complete, crashed, fail, finished, queued, retried
 import { endedOnHost, isQueued, nextForInstance } from '../../src/domain/instance-next';
 import type { HostStep, InstanceStep } from '../../src/domain/instance-steps';
 import { isHostStep, isInFlight, settleHostStep } from '../../src/domain/instance-steps';
+import type { InstancePatch } from '../../src/domain/mutable-spec';
+import { patchInstance } from '../../src/domain/mutable-spec';
 import type { ObservedFailure, PlanEntry } from '../../src/domain/plan';
 import { stepTimeoutReason } from '../../src/domain/stuck';
 import { allocationOf, asking, startMs } from './domain-objects';
@@ -66,8 +68,12 @@ export class InstanceSimulation {
     return true;
   }
 
-  setPaused(paused: boolean): void {
-    if (paused !== this.view.spec.paused) this.putSpec({ ...this.view.spec, paused, generation: this.view.spec.generation + 1 });
+  /** A user changes what may be changed; answers whether it was. */
+  patch(patch: InstancePatch): boolean {
+    const act = patchInstance(patch, this.view, asking(this.nowMs - startMs));
+    if (act.kind !== 'admitted') return false;
+    this.putSpec(act.spec);
+    return true;
   }
 
   /** The host acts on its plan, and what it sees of the present allocation is recorded. */

@@ -95,7 +95,8 @@ const artifact = section({
 });
 
 const backoff = duration(1, retryBackoffMsCeiling);
-const retry = withRule(
+/** How a failing step is tried again. */
+export const retryPolicy = withRule(
   section({
     maxAttempts: wholeNumber(1, retryAttemptsCeiling).optional(),
     initialBackoff: backoff.optional(),
@@ -113,6 +114,9 @@ const retry = withRule(
   },
 );
 
+/** What to do when a running component ends. */
+export const restartPolicy = oneOf(['always', 'on-failure', 'never']);
+
 export const definitionDocument = section({
   name,
   version,
@@ -127,8 +131,8 @@ export const definitionDocument = section({
   artifact: artifact.optional(),
   constraints: section({ labels: labels.optional() }).optional(),
   maxDuration: duration(1000, maxDurationMsMax).optional(),
-  restart: oneOf(['always', 'on-failure', 'never']).optional(),
-  retry: retry.optional(),
+  restart: restartPolicy.optional(),
+  retry: retryPolicy.optional(),
 }).meta({ id: 'DefinitionDocument' });
 
 /** A document that satisfies the schema: units resolved, defaults not yet filled in. */

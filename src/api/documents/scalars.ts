@@ -52,18 +52,20 @@ export const relativePath = notation(
   (written) => (isRelativePath(written) ? written : undefined),
 );
 
-export const labels = map(
-  text(
-    `a label name such as zone or example.org/team (at most ${nameCharactersMax} characters)`,
-    new RegExp(`^(?=.{1,${nameCharactersMax}}$)[A-Za-z0-9](?:[A-Za-z0-9._/-]*[A-Za-z0-9])?$`),
-  ),
-  text(
-    `text of at most ${labelValueCharactersMax} characters on one line (numbers and true or false in quotes)`,
-    new RegExp(`^[^\\p{Cc}]{0,${labelValueCharactersMax}}$`, 'u'),
-  ),
-  labelsMax,
-  'labels',
+const labelName = text(
+  `a label name such as zone or example.org/team (at most ${nameCharactersMax} characters)`,
+  new RegExp(`^(?=.{1,${nameCharactersMax}}$)[A-Za-z0-9](?:[A-Za-z0-9._/-]*[A-Za-z0-9])?$`),
 );
+
+const labelValue = text(
+  `text of at most ${labelValueCharactersMax} characters on one line (numbers and true or false in quotes)`,
+  new RegExp(`^[^\\p{Cc}]{0,${labelValueCharactersMax}}$`, 'u'),
+);
+
+export const labels = map(labelName, labelValue, labelsMax, 'labels');
+
+/** Labels in a merge patch: null takes one away, and null for the whole takes all. */
+export const labelsPatch = map(labelName, labelValue.nullable(), 2 * labelsMax, 'labels').nullable();
 
 /** `500ms`, `10s`, `1h30m` → milliseconds. */
 export function duration(fromMs: number, toMs: number) {

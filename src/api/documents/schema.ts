@@ -16,10 +16,18 @@ export function section<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   });
 }
 
+/** A JSON merge patch (RFC 7396) of the fields that may be changed: every one may be absent, and no other may be there. */
+export function mergePatch<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  const fields = `the fields that can be changed: ${Object.keys(shape).join(', ')}`;
+  return z.strictObject(shape, { error: ({ code }) => (code === 'unrecognized_keys' ? `one of ${fields}` : `an object with any of ${fields}`) }).partial();
+}
+
 /** Text by a pattern. */
 export function text(expected: string, pattern: RegExp) {
   return z.string({ error: expected }).regex(pattern, { error: expected });
 }
+
+export const trueOrFalse = z.boolean({ error: 'true or false' });
 
 /** One of a few words. */
 export function oneOf<const Words extends readonly [string, ...string[]]>(words: Words) {

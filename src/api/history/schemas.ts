@@ -73,6 +73,12 @@ export const fieldChangeView = z
   })
   .meta({ id: 'FieldChange' });
 
+/** What a change of a spec answers beside the object. */
+export const changedFields = {
+  changes: z.array(fieldChangeView).meta({ description: 'What differs, or would; empty when it was so already.' }),
+  dryRun: z.boolean().meta({ description: 'Whether nothing was written: the object is shown as it is.' }),
+};
+
 export const historyPage = z
   .object({
     items: z.array(

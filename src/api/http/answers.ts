@@ -20,3 +20,8 @@ export function mutationAnswer<View extends { readonly revision: string }>(
     ...(done.replayed && { 'Idempotency-Replayed': 'true' }),
   });
 }
+
+/** The answer to a change of a spec says beside the object what differs. */
+export function withChanges<View extends object, Changes extends object>({ body, headers }: Answer<View>, changes: Changes): Answer<View & Changes> {
+  return new Answer({ ...body, ...changes }, headers);
+}

@@ -32,7 +32,7 @@ const contexts = new WeakMap<Request, Known>();
 export function requestContext(request: Request, response: Response, next: NextFunction): void {
   const given = request.get('X-Request-Id');
   const requestId = given !== undefined && isPrintable(given, requestIdCharactersMax) ? given : mintId('request');
-  const mutates = request.method === 'POST' || request.method === 'DELETE';
+  const mutates = ['POST', 'PATCH', 'DELETE'].includes(request.method);
   const ownKey = request.get('Idempotency-Key');
   const usable = ownKey !== undefined && isPrintable(ownKey, idempotencyKeyCharactersMax);
   const idempotency = { key: usable ? ownKey : mintId('key'), given: usable };

@@ -14,7 +14,7 @@ interface RouteDescription {
 }
 
 /** A route that changes something: declares, documents and checks its answer. */
-export function Mutates(route: RouteDescription & { readonly status: 200 | 201 | 202; readonly ifMatch?: boolean; readonly newWork?: boolean }) {
+export function Mutates(route: RouteDescription & { readonly status: 200 | 201 | 202; readonly ifMatch?: boolean; readonly newWork?: boolean; readonly takesBody?: boolean }) {
   const problems: ProblemCode[] = [
     'invalid_request',
     'idempotency_key_reuse',
@@ -28,8 +28,8 @@ export function Mutates(route: RouteDescription & { readonly status: 200 | 201 |
   ];
   return applyDecorators(
     HttpCode(route.status),
-    // Only what creates something takes a body.
-    ...(route.status === 201 ? [] : [UseGuards(NoBody)]),
+    // What creates something takes a body, and what says so.
+    ...(route.status === 201 || route.takesBody ? [] : [UseGuards(NoBody)]),
     ApiOperation({ summary: route.summary, ...(route.description !== undefined && { description: route.description }) }),
     ApiHeader({ name: 'Idempotency-Key', required: false, description: 'The same key again repeats the answer, not the deed; made and returned when absent.' }),
     ...(route.ifMatch ? [ApiHeader({ name: 'If-Match', required: false, description: 'Only if the ETag is still this one.' })] : []),

@@ -84,7 +84,7 @@ export class ApiProblem extends Error {
 /** What the domain refuses, as the API says it. */
 export function problemOfRefusal(refusal: Refusal): ApiProblem {
   const code = refusal.code in problemKinds ? (refusal.code as ProblemCode) : refusal.kind === 'invalid' ? 'invalid_request' : 'conflict';
-  return new ApiProblem(code, refusal.message, { members: refusal.detail ?? {} });
+  return new ApiProblem(code, refusal.message, { members: refusal.detail ?? {}, ...(refusal.problems && { errors: refusal.problems }) });
 }
 
 /** The document that is sent. */

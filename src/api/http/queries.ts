@@ -45,6 +45,12 @@ export function waitFields<const Phases extends readonly [string, ...string[]]>(
   };
 }
 
+/** For changes of a spec. */
+export const dryRunField = oneOf(['true', 'false'])
+  .transform((given) => given === 'true')
+  .optional()
+  .meta({ description: 'With true: answer what would change, and change nothing.' });
+
 /** A parameter that may be repeated. */
 export function several<Words extends readonly [string, ...string[]]>(words: Words) {
   const one = oneOf(words);

@@ -1,6 +1,8 @@
-import { Body, Controller, Delete, Get, Inject, Param, Post, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Delete, Get, Inject, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiConsumes, ApiTags } from '@nestjs/swagger';
 import type { InstanceVerb } from '../../domain/admission';
+import type { RollbackRequest } from '../history/schemas';
+import { rollbackRequest } from '../history/schemas';
 import type { Answer } from '../http/answer';
 import type { RequestContext } from '../http/context';
 import { Context } from '../http/context';
@@ -9,15 +11,36 @@ import type { Page } from '../http/paging';
 import type { ProblemCode } from '../http/problem';
 import { objectId } from '../http/queries';
 import { InstanceActs } from './act-on-instance';
+import { InstanceChanges } from './change-instance';
 import { InstanceCreation } from './create-instance';
 import type { EventPage, EventsQuery } from './events';
 import { eventPage, Events, eventsQuery } from './events';
 import { Instances } from './instances';
-import type { CreateInstance, GetInstanceQuery, InstanceDocument, InstanceWaitQuery, ListInstancesQuery } from './schemas';
-import { createInstance, getInstanceQuery, instancePage, instanceView, instanceWaitQuery, listInstancesQuery } from './schemas';
+import type {
+  ChangedInstanceDocument,
+  ChangeInstanceQuery,
+  CreateInstance,
+  GetInstanceQuery,
+  InstanceDocument,
+  InstanceWaitQuery,
+  ListInstancesQuery,
+  PatchInstance,
+} from './schemas';
+import {
+  changedInstanceView,
+  changeInstanceQuery,
+  createInstance,
+  getInstanceQuery,
+  instancePage,
+  instanceView,
+  instanceWaitQuery,
+  listInstancesQuery,
+  patchInstance,
+} from './schemas';
 
 const waitProblems: readonly ProblemCode[] = ['wait_impossible', 'wait_timeout'];
 const actProblems: readonly ProblemCode[] = ['instance_not_found', 'invalid_transition', ...waitProblems];
+const changeProblems: readonly ProblemCode[] = ['instance_not_found', 'invalid_transition', 'command_pending', ...waitProblems];
 
 /** `/api/v1/instances`: running copies of definition versions. */
 @ApiTags('instances')
@@ -27,6 +50,7 @@ export class InstancesController {
     @Inject(Instances) private readonly instances: Instances,
     @Inject(InstanceCreation) private readonly creation: InstanceCreation,
     @Inject(InstanceActs) private readonly acts: InstanceActs,
+    @Inject(InstanceChanges) private readonly changes: InstanceChanges,
     @Inject(Events) private readonly history: Events,
   ) {}
 
@@ -71,6 +95,43 @@ export class InstancesController {
   @ReadsOnly({ summary: 'Everything that happened to it, in order', answer: eventPage, consistency: 'read-your-writes', problems: ['instance_not_found'] })
   events(@Param('id', { schema: objectId }) id: string, @Query({ schema: eventsQuery }) query: EventsQuery): Promise<EventPage> {
     return this.history.ofInstance(id, query);
+  }
+
+  @Patch(':id')
+  @ApiConsumes('application/merge-patch+json', 'application/json')
+  @Mutates({
+    summary: 'Change what may be changed of it (JSON merge patch), or see what that would change',
+    status: 200,
+    answer: changedInstanceView,
+    ifMatch: true,
+    takesBody: true,
+    problems: changeProblems,
+  })
+  async patch(
+    @Param('id', { schema: objectId }) id: string,
+    @Body({ schema: patchInstance }) patch: PatchInstance,
+    @Query({ schema: changeInstanceQuery }) query: ChangeInstanceQuery,
+    @Context() context: RequestContext,
+  ): Promise<Answer<ChangedInstanceDocument>> {
+    return this.instances.answerChange(await this.changes.patch(id, patch, query.dryRun ?? false, context), query, context);
+  }
+
+  @Post(':id/rollback')
+  @Mutates({
+    summary: 'Change what may be changed of it back to what it was at a revision, or see what that would change',
+    status: 200,
+    answer: changedInstanceView,
+    ifMatch: true,
+    takesBody: true,
+    problems: ['snapshot_not_found', 'record_incomplete', ...changeProblems],
+  })
+  async rollback(
+    @Param('id', { schema: objectId }) id: string,
+    @Body({ schema: rollbackRequest }) request: RollbackRequest,
+    @Query({ schema: changeInstanceQuery }) query: ChangeInstanceQuery,
+    @Context() context: RequestContext,
+  ): Promise<Answer<ChangedInstanceDocument>> {
+    return this.instances.answerChange(await this.changes.rollback(id, request, query.dryRun ?? false, context), query, context);
   }
 
   @Post(':id/start')

@@ -4,16 +4,17 @@ import type { InstanceEntries } from '../../stores/etcd/objects';
 import { resourceVersion } from '../../stores/etcd/objects';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
+import type { Changed } from '../history/spec-changes';
 import type { Admitted } from '../http/admission';
 import type { Answer } from '../http/answer';
-import { mutationAnswer, readAnswer } from '../http/answers';
+import { mutationAnswer, readAnswer, withChanges } from '../http/answers';
 import type { RequestContext } from '../http/context';
 import type { Page } from '../http/paging';
 import { pageOfObjects, withCursor } from '../http/paging';
 import { hasLabels } from '../http/queries';
 import { Reads } from '../http/reads';
 import { waitForPhase } from '../http/wait';
-import type { GetInstanceQuery, InstanceDocument, InstanceWaitQuery, ListInstancesQuery } from './schemas';
+import type { ChangedInstanceDocument, ChangeInstanceQuery, GetInstanceQuery, InstanceDocument, InstanceWaitQuery, ListInstancesQuery } from './schemas';
 import { viewOfInstance } from './view';
 import { judgeInstance } from './wait';
 
@@ -50,6 +51,12 @@ export class Instances {
     if (query.waitFor === undefined) return describe(subject);
     const { headers } = describe(subject); // Whether or not the phase comes, the change was made.
     return describe(await this.wait(subject, { phase: query.waitFor, revision, timeoutMs: query.timeout, headers }, context));
+  }
+
+  /** The answer to a change of its spec, or to the preview of one, which has nothing to wait for. */
+  async answerChange(changed: Changed<InstanceEntries>, query: ChangeInstanceQuery, context: RequestContext): Promise<Answer<ChangedInstanceDocument>> {
+    const { changes, dryRun } = changed;
+    return withChanges(await this.answer(changed, dryRun ? {} : query, context), { changes, dryRun });
   }
 
   private wait(

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { DefinitionsModule } from '../definitions/module';
 import { HistoryModule } from '../history/module';
 import { InstanceActs } from './act-on-instance';
+import { InstanceChanges } from './change-instance';
 import { InstancesController } from './controller';
 import { InstanceCreation } from './create-instance';
 import { Events } from './events';
@@ -11,7 +12,7 @@ import { Placeability } from './placeability';
 @Module({
   imports: [DefinitionsModule, HistoryModule],
   controllers: [InstancesController],
-  providers: [Instances, InstanceCreation, InstanceActs, Events, Placeability],
+  providers: [Instances, InstanceCreation, InstanceActs, InstanceChanges, Events, Placeability],
   exports: [Instances],
 })
 export class InstancesModule {}

@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { instancePriorityMax, instancePriorityMin, maxDurationMsMax } from '../../domain/limits';
 import { instancePhases } from '../../domain/phases';
-import { duration, labels, name, version } from '../documents/scalars';
-import { section, wholeNumber } from '../documents/schema';
-import { labelsFilter, objectId, pageFields, readFields, several, waitFields } from '../http/queries';
+import { restartPolicy, retryPolicy } from '../definitions/schema';
+import { duration, labels, labelsPatch, name, version } from '../documents/scalars';
+import { mergePatch, section, trueOrFalse, wholeNumber } from '../documents/schema';
+import { changedFields } from '../history/schemas';
+import { dryRunField, labelsFilter, objectId, pageFields, readFields, several, waitFields } from '../http/queries';
 import type { DeepReadonly } from '../http/views';
 import { constraintsView, headerFields, lifecycleStatusFields, pageOf, portRequestView, resourcesView } from '../http/views';
 
@@ -20,8 +22,21 @@ export const createInstance = section({
 }).meta({ id: 'CreateInstance' });
 export type CreateInstance = z.output<typeof createInstance>;
 
+/** What may be changed of an instance; see `mutableInstanceFields`. */
+export const patchInstance = mergePatch({
+  labels: labelsPatch.meta({ description: 'null takes a label away.' }),
+  paused: trueOrFalse.meta({ description: 'While true no new step begins, but towards terminate and at the end of maxDuration.' }),
+  maxDuration: duration(1000, maxDurationMsMax).nullable().meta({ description: 'Counted from the first RUNNING, such as 1h30m; null takes the bound away.' }),
+  restart: restartPolicy,
+  retry: retryPolicy.meta({ description: 'What is absent stays.' }),
+}).meta({ id: 'PatchInstance' });
+export type PatchInstance = z.output<typeof patchInstance>;
+
 export const instanceWaitQuery = section(waitFields(instancePhases));
 export type InstanceWaitQuery = z.output<typeof instanceWaitQuery>;
+
+export const changeInstanceQuery = section({ ...waitFields(instancePhases), dryRun: dryRunField });
+export type ChangeInstanceQuery = z.output<typeof changeInstanceQuery>;
 
 export const getInstanceQuery = section({ ...readFields, ...waitFields(instancePhases) });
 export type GetInstanceQuery = z.output<typeof getInstanceQuery>;
@@ -76,5 +91,8 @@ export const instanceView = z
   })
   .meta({ id: 'Instance' });
 export type InstanceDocument = DeepReadonly<z.output<typeof instanceView>>;
+
+export const changedInstanceView = instanceView.extend(changedFields).meta({ id: 'ChangedInstance' });
+export type ChangedInstanceDocument = DeepReadonly<z.output<typeof changedInstanceView>>;
 
 export const instancePage = pageOf(instanceView, 'InstancePage');

@@ -1,19 +1,49 @@
-import { Body, Controller, Delete, Get, Inject, Param, Post, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { Body, Controller, Delete, Get, Inject, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiConsumes, ApiTags } from '@nestjs/swagger';
+import type { RollbackRequest } from '../history/schemas';
+import { rollbackRequest } from '../history/schemas';
 import type { Answer } from '../http/answer';
 import type { RequestContext } from '../http/context';
 import { Context } from '../http/context';
 import { Mutates, ReadsOnly } from '../http/docs';
 import type { Page } from '../http/paging';
+import type { ProblemCode } from '../http/problem';
 import type { ReadQuery } from '../http/queries';
 import { objectId, readQuery } from '../http/queries';
 import { Instances } from '../instances/instances';
 import type { InstanceDocument } from '../instances/schemas';
 import { instancePage } from '../instances/schemas';
 import { WorkerAdmission } from './admit-worker';
-import type { CapacityView, CreateWorker, GetWorkerQuery, ListWorkersQuery, PortsView, WorkerDocument, WorkerInstancesQuery, WorkerWaitQuery } from './schemas';
-import { capacityView, createWorker, getWorkerQuery, listWorkersQuery, portsView, workerInstancesQuery, workerPage, workerView, workerWaitQuery } from './schemas';
+import { WorkerChanges } from './change-worker';
+import type {
+  CapacityView,
+  ChangedWorkerDocument,
+  ChangeWorkerQuery,
+  CreateWorker,
+  GetWorkerQuery,
+  ListWorkersQuery,
+  PatchWorker,
+  PortsView,
+  WorkerDocument,
+  WorkerInstancesQuery,
+  WorkerWaitQuery,
+} from './schemas';
+import {
+  capacityView,
+  changedWorkerView,
+  changeWorkerQuery,
+  createWorker,
+  getWorkerQuery,
+  listWorkersQuery,
+  patchWorker,
+  portsView,
+  workerInstancesQuery,
+  workerPage,
+  workerView,
+  workerWaitQuery,
+} from './schemas';
 import { Workers } from './workers';
+const changeProblems: readonly ProblemCode[] = ['worker_not_found', 'invalid_transition', 'command_pending', 'wait_impossible', 'wait_timeout'];
 
 /** `/api/v1/workers`: hosts that hold instances. */
 @ApiTags('workers')
@@ -22,6 +52,7 @@ export class WorkersController {
   constructor(
     @Inject(Workers) private readonly workers: Workers,
     @Inject(WorkerAdmission) private readonly admission: WorkerAdmission,
+    @Inject(WorkerChanges) private readonly changes: WorkerChanges,
     @Inject(Instances) private readonly instances: Instances,
   ) {}
 
@@ -82,6 +113,43 @@ export class WorkersController {
   ): Promise<Page<InstanceDocument>> {
     await this.workers.requireWorker(id);
     return this.instances.list({ ...query, worker: id });
+  }
+
+  @Patch(':id')
+  @ApiConsumes('application/merge-patch+json', 'application/json')
+  @Mutates({
+    summary: 'Change what may be changed of it (JSON merge patch), or see what that would change',
+    status: 200,
+    answer: changedWorkerView,
+    ifMatch: true,
+    takesBody: true,
+    problems: changeProblems,
+  })
+  async patch(
+    @Param('id', { schema: objectId }) id: string,
+    @Body({ schema: patchWorker }) patch: PatchWorker,
+    @Query({ schema: changeWorkerQuery }) query: ChangeWorkerQuery,
+    @Context() context: RequestContext,
+  ): Promise<Answer<ChangedWorkerDocument>> {
+    return this.workers.answerChange(await this.changes.patch(id, patch, query.dryRun ?? false, context), query, context);
+  }
+
+  @Post(':id/rollback')
+  @Mutates({
+    summary: 'Change what may be changed of it back to what it was at a revision, or see what that would change',
+    status: 200,
+    answer: changedWorkerView,
+    ifMatch: true,
+    takesBody: true,
+    problems: ['snapshot_not_found', 'record_incomplete', ...changeProblems],
+  })
+  async rollback(
+    @Param('id', { schema: objectId }) id: string,
+    @Body({ schema: rollbackRequest }) request: RollbackRequest,
+    @Query({ schema: changeWorkerQuery }) query: ChangeWorkerQuery,
+    @Context() context: RequestContext,
+  ): Promise<Answer<ChangedWorkerDocument>> {
+    return this.workers.answerChange(await this.changes.rollback(id, request, query.dryRun ?? false, context), query, context);
   }
 
   @Post(':id/retry')

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { workerPhases } from '../../domain/phases';
-import { labels, name } from '../documents/scalars';
-import { section } from '../documents/schema';
-import { labelsFilter, objectId, pageFields, readFields, several, waitFields } from '../http/queries';
+import { labels, labelsPatch, name } from '../documents/scalars';
+import { mergePatch, section, trueOrFalse } from '../documents/schema';
+import { changedFields } from '../history/schemas';
+import { dryRunField, labelsFilter, objectId, pageFields, readFields, several, waitFields } from '../http/queries';
 import type { DeepReadonly } from '../http/views';
 import { headerFields, lifecycleStatusFields, pageOf, resourcesView } from '../http/views';
 import { portRangeView } from '../templates/schemas';
@@ -14,8 +15,18 @@ export const createWorker = section({
 }).meta({ id: 'CreateWorker' });
 export type CreateWorker = z.output<typeof createWorker>;
 
+/** What may be changed of a worker; see `mutableWorkerFields`. */
+export const patchWorker = mergePatch({
+  labels: labelsPatch.meta({ description: 'null takes a label away. What is on the worker stays, whatever its constraints.' }),
+  paused: trueOrFalse.meta({ description: 'While true nothing new lands on it and no new step begins, but towards terminate.' }),
+}).meta({ id: 'PatchWorker' });
+export type PatchWorker = z.output<typeof patchWorker>;
+
 export const workerWaitQuery = section(waitFields(workerPhases));
 export type WorkerWaitQuery = z.output<typeof workerWaitQuery>;
+
+export const changeWorkerQuery = section({ ...waitFields(workerPhases), dryRun: dryRunField });
+export type ChangeWorkerQuery = z.output<typeof changeWorkerQuery>;
 
 export const getWorkerQuery = section({ ...readFields, ...waitFields(workerPhases) });
 export type GetWorkerQuery = z.output<typeof getWorkerQuery>;
@@ -56,6 +67,9 @@ export const workerView = z
   })
   .meta({ id: 'Worker' });
 export type WorkerDocument = DeepReadonly<z.output<typeof workerView>>;
+
+export const changedWorkerView = workerView.extend(changedFields).meta({ id: 'ChangedWorker' });
+export type ChangedWorkerDocument = DeepReadonly<z.output<typeof changedWorkerView>>;
 
 export const workerPage = pageOf(workerView, 'WorkerPage');
 

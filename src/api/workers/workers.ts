@@ -4,9 +4,10 @@ import type { WorkerEntries } from '../../stores/etcd/objects';
 import { resourceVersion } from '../../stores/etcd/objects';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
+import type { Changed } from '../history/spec-changes';
 import type { Admitted } from '../http/admission';
 import { Answer } from '../http/answer';
-import { mutationAnswer, readAnswer } from '../http/answers';
+import { mutationAnswer, readAnswer, withChanges } from '../http/answers';
 import type { RequestContext } from '../http/context';
 import type { Page } from '../http/paging';
 import { pageOfObjects, withCursor } from '../http/paging';
@@ -14,7 +15,7 @@ import type { ReadQuery } from '../http/queries';
 import { hasLabels } from '../http/queries';
 import { Reads } from '../http/reads';
 import { waitForPhase } from '../http/wait';
-import type { CapacityView, GetWorkerQuery, ListWorkersQuery, PortsView, WorkerDocument, WorkerWaitQuery } from './schemas';
+import type { CapacityView, ChangedWorkerDocument, ChangeWorkerQuery, GetWorkerQuery, ListWorkersQuery, PortsView, WorkerDocument, WorkerWaitQuery } from './schemas';
 import { viewOfCapacity, viewOfPorts, viewOfWorker } from './view';
 import { judgeWorker } from './wait';
 
@@ -64,6 +65,12 @@ export class Workers {
     if (query.waitFor === undefined) return describe(subject);
     const { headers } = describe(subject); // Whether or not the phase comes, the change was made.
     return describe(await this.wait(subject, { phase: query.waitFor, revision, timeoutMs: query.timeout, headers }, context));
+  }
+
+  /** The answer to a change of its spec, or to the preview of one, which has nothing to wait for. */
+  async answerChange(changed: Changed<WorkerEntries>, query: ChangeWorkerQuery, context: RequestContext): Promise<Answer<ChangedWorkerDocument>> {
+    const { changes, dryRun } = changed;
+    return withChanges(await this.answer(changed, dryRun ? {} : query, context), { changes, dryRun });
   }
 
   private async find(id: string, query: ReadQuery): Promise<{ readonly found: WorkerEntries; readonly revision: number }> {

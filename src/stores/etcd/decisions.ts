@@ -106,8 +106,8 @@ export function createDecision(creation: {
   };
 }
 
-/** A new spec for an instance, decided on its spec and status as they were read. */
-export function instanceSpecDecision(entries: InstanceEntries, spec: InstanceSpec, verb: string): Decision {
+/** A new spec for an instance, decided on its spec and status as they were read; `told` is what its event says beside it. */
+export function instanceSpecDecision(entries: InstanceEntries, spec: InstanceSpec, verb: string, told: EventDraft['data'] = {}): Decision {
   return {
     id: `instances/${entries.id}/${resourceVersion(entries.spec, entries.status)}/${verb}`,
     compares: [unchanged(keys.instanceSpec(entries.id), entries.spec), unchanged(keys.instanceStatus(entries.id), entries.status)],
@@ -120,21 +120,28 @@ export function instanceSpecDecision(entries: InstanceEntries, spec: InstanceSpe
         time: spec.updatedAt,
         cause: spec.cause,
         worker: entries.allocation?.value.workerId,
-        data: { spec },
+        data: { ...told, spec },
       }),
     ],
   };
 }
 
-/** A new spec for a worker. */
-export function workerSpecDecision(entries: WorkerEntries, spec: WorkerSpec, verb: string): Decision {
+/** A new spec for a worker; `told` as above. */
+export function workerSpecDecision(entries: WorkerEntries, spec: WorkerSpec, verb: string, told: EventDraft['data'] = {}): Decision {
   return {
     id: `workers/${entries.id}/${resourceVersion(entries.spec, entries.status)}/${verb}`,
     compares: [unchanged(keys.workerSpec(entries.id), entries.spec), unchanged(keys.workerStatus(entries.id), entries.status)],
     puts: [{ key: keys.workerSpec(entries.id), value: spec }],
     deletes: [],
     events: [
-      eventOf(spec, { type: `berth.worker.${verb}-requested`, sequence: spec.sequence, time: spec.updatedAt, cause: spec.cause, worker: entries.id, data: { spec } }),
+      eventOf(spec, {
+        type: `berth.worker.${verb}-requested`,
+        sequence: spec.sequence,
+        time: spec.updatedAt,
+        cause: spec.cause,
+        worker: entries.id,
+        data: { ...told, spec },
+      }),
     ],
   };
 }

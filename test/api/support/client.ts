@@ -28,6 +28,10 @@ export class Client {
     return this.request('POST', path, body, headers);
   }
 
+  patch<Body>(path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Reply<Body>> {
+    return this.request('PATCH', path, body, headers);
+  }
+
   delete<Body>(path: string, headers: Record<string, string> = {}): Promise<Reply<Body>> {
     return this.request('DELETE', path, undefined, headers);
   }

@@ -60,7 +60,7 @@ export class SpecChanges {
       return { subject, revision: undefined, replayed: false, changes, dryRun };
     }
     const look = () => change.read(object.id);
-    const admitted = await this.admission.admit<Subject, Subject>({ context, body, object, mintedId: mintId('command'), isNewWork: false, look, decide, read: change.read });
+    const admitted = await this.admission.admit<Subject, Subject>({ context, body, object, mintedId: mintId('command'), isNewWork: false, look, decide, read: (id) => change.read(id) });
     // A repetition saw the object as the first request left it, and would find that nothing differs.
     if (admitted.replayed && admitted.revision !== undefined) changes = await this.past.changesAt(object, admitted.revision);
     return { ...admitted, changes, dryRun };

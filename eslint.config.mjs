@@ -3,15 +3,16 @@ import tseslint from 'typescript-eslint';
 
 /** Which folders a folder of src/ must not import; the same arrows are held by test/architecture.test.ts. */
 const forbidden = {
-  domain: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes'],
-  workflows: ['leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes'],
-  activities: ['workflows', 'leaders', 'engine', 'agent', 'api', 'processes'],
-  leaders: ['workflows', 'engine', 'drivers', 'agent', 'api', 'processes'],
-  engine: ['leaders', 'drivers', 'agent', 'api', 'processes'],
-  stores: ['workflows', 'activities', 'leaders', 'engine', 'drivers', 'agent', 'api', 'processes'],
-  drivers: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'agent', 'api', 'processes'],
+  domain: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes', 'client'],
+  workflows: ['leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes', 'client'],
+  activities: ['workflows', 'leaders', 'engine', 'agent', 'api', 'processes', 'client'],
+  leaders: ['workflows', 'engine', 'drivers', 'agent', 'api', 'processes', 'client'],
+  engine: ['leaders', 'drivers', 'agent', 'api', 'processes', 'client'],
+  stores: ['workflows', 'activities', 'leaders', 'engine', 'drivers', 'agent', 'api', 'processes', 'client'],
+  drivers: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'agent', 'api', 'processes', 'client'],
+  client: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes'],
   agent: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'api', 'processes'],
-  api: ['workflows', 'activities', 'leaders', 'engine', 'drivers', 'agent', 'processes'],
+  api: ['workflows', 'activities', 'leaders', 'engine', 'drivers', 'agent', 'processes', 'client'],
 };
 
 const zones = Object.entries(forbidden).map(([target, from]) => ({

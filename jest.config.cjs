@@ -33,6 +33,7 @@ const withoutServers = [
   'domain/**/*.test.ts',
   'drivers/**/*.test.ts',
   'agent/**/*.test.ts',
+  'client/event-stream.test.ts',
   'examples/**/*.test.ts',
   'replay/**/*.test.ts',
   'processes/embedded/**/*.test.ts',

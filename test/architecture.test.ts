@@ -13,9 +13,10 @@ const allowed: Readonly<Record<string, { readonly values: readonly string[]; rea
   engine: { values: ['domain', 'stores', 'workflows'], types: ['activities'] },
   stores: { values: ['domain'] },
   drivers: { values: ['domain'] },
-  agent: { values: ['domain', 'drivers'] },
+  client: { values: ['domain'] },
+  agent: { values: ['domain', 'drivers', 'client'] },
   api: { values: ['domain', 'stores'] },
-  processes: { values: ['domain', 'stores', 'drivers', 'agent', 'api', 'activities', 'leaders', 'engine', 'workflows'] },
+  processes: { values: ['domain', 'stores', 'drivers', 'agent', 'api', 'client', 'activities', 'leaders', 'engine', 'workflows'] },
 };
 
 /** Packages that only one folder may know; processes wire and may know all. */

@@ -6,11 +6,11 @@ import type {
   RegisterRequest,
   RegisterResponse,
 } from '../domain/plan';
-import { agentRequestTimeoutMs } from '../domain/limits';
+import { agentRequestTimeoutMs, planFrameCharactersMax } from '../domain/limits';
 import { follow, within } from './cancellation';
 import type { AgentConfig } from './config';
 import { HttpClient, textOf } from './http-client';
-import { EventStreamParser, type ServerSentEvent } from './event-stream';
+import { EventStreamParser, type ServerSentEvent } from '../client/event-stream';
 
 /** The control plane answered, and not with what was asked for. */
 export class ControlPlaneRefusal extends Error {
@@ -65,7 +65,7 @@ export class ControlPlane {
     try {
       const response = await this.send('GET', `${this.worker}/plan`, 'text/event-stream', undefined, controller.signal);
       onOpened();
-      const parser = new EventStreamParser();
+      const parser = new EventStreamParser(planFrameCharactersMax);
       response.setEncoding('utf8');
       for await (const piece of response) {
         silence.refresh();

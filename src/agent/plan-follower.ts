@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { PlanFrame } from '../domain/plan';
 import { Backoff, sleep } from './cancellation';
 import type { ControlPlane } from './control-plane';
-import type { ServerSentEvent } from './event-stream';
+import type { ServerSentEvent } from '../client/event-stream';
 import { planFrameOf } from './plan-frames';
 
 /** Hears the plan: keeps a stream open and hands its frames on. */

@@ -1,6 +1,6 @@
 import { isPathSegment } from '../drivers/runtimes/host-directory';
 import type { PlanFrame, PlannedEntry, Wanted } from '../domain/plan';
-import type { ServerSentEvent } from './event-stream';
+import type { ServerSentEvent } from '../client/event-stream';
 
 const wantedStates: readonly Wanted[] = ['running', 'stopped', 'absent'];
 

@@ -3,6 +3,7 @@ import { Global, Module } from '@nestjs/common';
 import { DefinitionsModule } from './definitions/module';
 import type { ApiDependencies } from './dependencies';
 import { apiDependencies } from './dependencies';
+import { EventsModule } from './events/module';
 import { HealthModule } from './health/module';
 import { HistoryModule } from './history/module';
 import { Admission } from './http/admission';
@@ -33,7 +34,18 @@ export class ApiModule {
   static on(dependencies: ApiDependencies): DynamicModule {
     return {
       module: ApiModule,
-      imports: [SharedModule.on(dependencies), DefinitionsModule, InstancesModule, TemplatesModule, WorkersModule, HistoryModule, TimelineModule, HealthModule, InternalModule],
+      imports: [
+        SharedModule.on(dependencies),
+        DefinitionsModule,
+        InstancesModule,
+        TemplatesModule,
+        WorkersModule,
+        EventsModule,
+        HistoryModule,
+        TimelineModule,
+        HealthModule,
+        InternalModule,
+      ],
     };
   }
 }

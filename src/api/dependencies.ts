@@ -6,6 +6,7 @@ import type { WorkflowRun } from '../domain/workflow-run';
 import type { Workload } from '../domain/workload';
 import type { EtcdClient } from '../stores/etcd/client';
 import type { Committer } from '../stores/etcd/committer';
+import type { EventLogBounds, RecordOfEvents } from '../stores/etcd/event-log';
 import type { Leases } from '../stores/etcd/lease';
 import type { CachedObjects, FreshObjects } from '../stores/etcd/objects';
 import type { WatchCache } from '../stores/etcd/watch-cache';
@@ -21,7 +22,7 @@ export interface Bodies<T> {
 }
 
 /** The permanent record, as far as the API reads it. */
-export interface AuditTrail {
+export interface AuditTrail extends RecordOfEvents {
   /** Events of one object with a higher sequence, ascending, at most `limit`. */
   ofSubject(subject: string, page: { readonly afterSequence: number; readonly limit: number }): Promise<readonly CloudEvent[]>;
 }
@@ -38,6 +39,14 @@ export interface DependencyHealth {
 export interface ShownMetrics {
   readonly contentType: string;
   text(): Promise<string>;
+}
+
+/** Bounds of the change stream. */
+export interface EventBounds extends EventLogBounds {
+  readonly readersMax: number;
+  readonly batchBytesMax: number;
+  readonly heartbeatIntervalMs: number;
+  readonly drainMsMax: number;
 }
 
 /** Everything that the API needs and does not make itself. */
@@ -63,6 +72,8 @@ export interface ApiDependencies {
   readonly artifactsDirectory: string;
   readonly dependenciesHealth: readonly DependencyHealth[];
   readonly metrics: ShownMetrics;
+  /** Bounds of the change stream that differ from the defaults. */
+  readonly eventBounds?: Partial<EventBounds>;
   readonly log: Logger;
 }
 

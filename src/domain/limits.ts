@@ -210,6 +210,45 @@ export const mongoConnectionsMax = 20;
 /** Texts of immutable bodies that a process keeps in memory, per collection. */
 export const bodiesCacheBytesMax = 16 * 1024 * 1024;
 
+// The change stream.
+/** The newest events, which each api process keeps in memory for its readers. */
+export const recentEventsMax = 10_000;
+export const recentEventsBytesMax = 32 * 1024 * 1024;
+/** How many of them a process that starts reads from the record. */
+export const recentEventsFilledMax = 2_000;
+export const recordPageSize = 1_000;
+export const recordReadsInFlightMax = 4;
+/** Streams and polls of one process together. */
+export const eventReadersMax = 2_000;
+/** Events that follow each other faster than this leave together. */
+export const eventBatchWindowMs = 10;
+/** What is written to a stream at once: beside its socket's buffer all the memory that a slow reader holds. */
+export const eventBatchBytesMax = 256 * 1024;
+export const eventStreamHeartbeatIntervalMs = 10_000;
+/** A stream whose reader takes nothing for this long is ended. */
+export const eventStreamDrainMsMax = 30_000;
+/** How long the last frame of a stream may take to leave. */
+export const eventStreamEndMsMax = 1_000;
+/** How soon a client opens a stream anew that ended. */
+export const eventStreamRetryMs = 1_000;
+export const eventPollWaitMsMax = 30_000;
+export const eventPageSizeDefault = 100;
+export const eventPageSizeMax = 1_000;
+/** Values of one attribute that a filter of events may name. */
+export const eventFilterValuesMax = 64;
+
+// What a client of the API allows itself.
+/** Waits between tries, doubling from the first to the second, jittered. */
+export const clientBackoffMsMin = 200;
+export const clientBackoffMsMax = 5_000;
+export const clientRequestTimeoutMs = 30_000;
+/** Longest frame of a stream of events: all that one commit may hold, as JSON within JSON. */
+export const eventFrameCharactersMax = 4 * commitBytesMax;
+/** A stream of events without even a comment for this long is taken for dead. */
+export const eventStreamSilenceMsMax = 3 * eventStreamHeartbeatIntervalMs;
+/** After so many streams that told nothing a client polls: something on the way keeps streams back. */
+export const eventStreamsSilentMax = 2;
+
 // Servers and processes started on this machine (demo, dev, tests).
 /** The quota of an embedded etcd; a foreign one has its own. */
 export const embeddedEtcdQuotaBytes = 2 * 1024 ** 3;

@@ -34,6 +34,7 @@ export const problemKinds = {
   idempotency_key_reuse: { status: 409, title: 'The idempotency key was used for another request' },
   wait_impossible: { status: 409, title: 'The phase waited for can no longer come' },
   conflict: { status: 409, title: 'Others kept changing the object', retryable: true },
+  cursor_gone: { status: 410, title: 'The stream does not go on from this cursor' },
   precondition_failed: { status: 412, title: 'The object has changed' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'This kind of body is not understood' },
@@ -50,6 +51,7 @@ export const problemKinds = {
   newer_version: { status: 503, title: 'A newer version of the server wrote this', retryable: true },
   store_full: { status: 503, title: 'The store is nearly full and takes no new work', retryable: true },
   not_ready: { status: 503, title: 'The server is not ready', retryable: true },
+  too_many_readers: { status: 503, title: 'The server has as many readers of events as it takes', retryable: true },
   projection_timeout: { status: 504, title: 'The revision was not reached in time', retryable: true },
   wait_timeout: { status: 504, title: 'The phase was not reached in time', retryable: true },
 } as const satisfies Record<string, ProblemKind>;

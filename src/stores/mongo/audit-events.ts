@@ -1,4 +1,5 @@
 import { canonicalJson } from '../../domain/canonical-json';
+import type { EventPosition } from '../../domain/event-position';
 import { upcast } from '../../domain/event-types';
 import type { CloudEvent, RecordedEvent } from '../../domain/events';
 import { toCloudEvent } from '../../domain/events';
@@ -11,6 +12,12 @@ export interface AuditRecord {
   insert(events: readonly RecordedEvent[]): Promise<void>;
   /** Events of one object with a higher sequence, ascending, at most `limit`. */
   ofSubject(subject: string, page: EventPage): Promise<readonly CloudEvent[]>;
+  /** Events of all objects after a position, in order, at most `limit`. */
+  after(position: EventPosition, limit: number): Promise<readonly CloudEvent[]>;
+  /** The last events of all objects, in order, at most `limit`. */
+  newest(limit: number): Promise<readonly CloudEvent[]>;
+  /** Whether there is an event of this id. */
+  has(id: string): Promise<boolean>;
 }
 
 export interface EventPage {
@@ -49,6 +56,22 @@ export class AuditEvents implements AuditRecord {
         .toArray(),
     );
     return documents.map(fromDocument);
+  }
+
+  async after(position: EventPosition, limit: number): Promise<readonly CloudEvent[]> {
+    const documents = await this.connection.attempt('read audit_events', () =>
+      this.collection().find({ _id: { $gt: position } }).sort({ _id: 1 }).limit(limit).toArray(),
+    );
+    return documents.map(fromDocument);
+  }
+
+  async newest(limit: number): Promise<readonly CloudEvent[]> {
+    const documents = await this.connection.attempt('read audit_events', () => this.collection().find().sort({ _id: -1 }).limit(limit).toArray());
+    return documents.reverse().map(fromDocument);
+  }
+
+  async has(id: string): Promise<boolean> {
+    return (await this.connection.attempt('read audit_events', () => this.collection().findOne({ _id: id }))) !== null;
   }
 
   private collection() {

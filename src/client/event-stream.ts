@@ -1,8 +1,8 @@
-import { planFrameCharactersMax } from '../domain/limits';
-
+/** One event of a stream; `id` is the last one that the stream told, with this event or before it. */
 export interface ServerSentEvent {
   readonly event: string;
   readonly data: string;
+  readonly id?: string;
 }
 
 /** Reads a stream of Server-Sent Events from pieces cut anywhere. Comments only show that the stream is alive. */
@@ -10,7 +10,10 @@ export class EventStreamParser {
   private partialLine = '';
   private event = '';
   private data: string[] = [];
+  private id: string | undefined;
   private characters = 0;
+
+  constructor(private readonly charactersMax: number) {}
 
   /** The events that are complete with this piece. Throws if one grows beyond its bound. */
   push(piece: string): readonly ServerSentEvent[] {
@@ -23,7 +26,7 @@ export class EventStreamParser {
     lines[0] = this.partialLine + lines[0];
     this.partialLine = lines.pop() + heldBack;
     this.characters += piece.length;
-    if (this.characters > planFrameCharactersMax) throw new RangeError(`an event is longer than ${planFrameCharactersMax} characters`);
+    if (this.characters > this.charactersMax) throw new RangeError(`an event is longer than ${this.charactersMax} characters`);
     return lines.map((line) => this.line(line)).filter((event) => event !== undefined);
   }
 
@@ -34,14 +37,16 @@ export class EventStreamParser {
     const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
     if (field === 'event') this.event = value;
     if (field === 'data') this.data.push(value);
+    if (field === 'id') this.id = value;
     return undefined;
   }
 
   private dispatch(): ServerSentEvent | undefined {
-    const { event, data } = this;
+    const { event, data, id } = this;
     this.event = '';
     this.data = [];
     this.characters = this.partialLine.length;
-    return data.length > 0 ? { event: event || 'message', data: data.join('\n') } : undefined;
+    if (data.length === 0) return undefined;
+    return { event: event || 'message', data: data.join('\n'), ...(id !== undefined && { id }) };
   }
 }

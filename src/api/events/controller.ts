@@ -1,0 +1,101 @@
+import { Controller, Get, Headers, Inject, Query, Req, Res } from '@nestjs/common';
+import { ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { Request, Response } from 'express';
+import type { EventPosition } from '../../domain/event-position';
+import { eventPageSizeDefault } from '../../domain/limits';
+import type { ApiDependencies } from '../dependencies';
+import { apiDependencies } from '../dependencies';
+import type { RequestContext } from '../http/context';
+import { Context } from '../http/context';
+import { Problems } from '../http/docs';
+import { ApiProblem } from '../http/problem';
+import { EventFeed } from './feed';
+import type { Polled } from './poll';
+import { pollEvents } from './poll';
+import type { EventsQuery } from './schemas';
+import { eventsQuery } from './schemas';
+import { EventStart } from './start';
+import { streamEvents } from './stream';
+
+const description = `Every change of every object, in one order that is the same for all who read, each at least once, as CloudEvents 1.0.
+Read with Accept: application/json, page by page: the answer's nextCursor is the next request's cursor.
+Or with Accept: text/event-stream, as Server-Sent Events: \`change\` holds an event, and its id is the cursor to resume from; \`position\` moves
+that cursor on past what the filter left out; \`end\` says why the server ends the stream. A reader that takes nothing for 30 s is cut.
+Without a cursor: from now on. To list first and miss nothing, read on from the revision that the list answered with.
+A cursor that cannot be resumed from is answered with 410 and with what to list anew.
+Consistency: eventual. With minRevision set to the revision of a change, that change is within reach.`.replaceAll('\n', ' ');
+
+/** `/api/v1/events`: everything that happens, by polling or as a stream. */
+@ApiTags('events')
+@Controller('api/v1/events')
+export class EventsController {
+  constructor(
+    @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
+    @Inject(EventFeed) private readonly feed: EventFeed,
+    @Inject(EventStart) private readonly start: EventStart,
+  ) {}
+
+  @Get()
+  @ApiOperation({ summary: 'Follow all changes in order, by polling or as a stream', description })
+  @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'Where a stream is resumed; says more than cursor and revision.' })
+  @ApiOkResponse({ description: 'A page of events, or a stream that does not end by itself.', content: eventsContent() })
+  @Problems('invalid_request', 'revision_unknown', 'cursor_gone', 'dependency_unavailable', 'not_ready', 'newer_version', 'too_many_readers', 'projection_timeout')
+  async events(
+    @Query({ schema: eventsQuery }) query: EventsQuery,
+    @Headers('last-event-id') lastEventId: string | undefined,
+    @Req() request: Request,
+    @Res() response: Response,
+    @Context() context: RequestContext,
+  ): Promise<void> {
+    const isStream = request.accepts(['application/json', 'text/event-stream']) === 'text/event-stream';
+    await this.feed.admit(context.gone, async () => {
+      const from = await this.start.of(query, lastEventId);
+      await (isStream ? this.stream(from, query, response, context) : this.poll(from, query, response, context));
+    });
+  }
+
+  private async poll(from: EventPosition, query: EventsQuery, response: Response, { gone }: RequestContext): Promise<void> {
+    const { limit = eventPageSizeDefault, wait: waitMs = 0 } = query;
+    const polled = await pollEvents(this.feed, { from, filter: filterOf(query), limit, waitMs, gone });
+    const revision = String(this.dependencies.cache.revision);
+    response.status(200).set({ 'Berth-Revision': revision }).type('application/json').send(textOf(polled, revision));
+  }
+
+  private async stream(from: EventPosition, query: EventsQuery, response: Response, { gone, requestId }: RequestContext): Promise<void> {
+    const { log } = this.dependencies;
+    if (!this.feed.isCurrent) throw new ApiProblem('dependency_unavailable', 'this server does not follow etcd at the moment', { members: { dependency: 'etcd' } });
+    await streamEvents(response, {
+      feed: this.feed,
+      from,
+      filter: filterOf(query),
+      gone,
+      onEnd: (end, position, cause) => log[end === 'server_stopping' ? 'debug' : 'warn']({ requestId, position, err: cause }, `a stream of events was ended: ${end}`),
+    });
+  }
+}
+
+function filterOf({ kind, subject, worker, type, label }: EventsQuery) {
+  return { kind, subject, worker, type, label };
+}
+
+/** Events are texts already. */
+function textOf({ events, position, more }: Polled, revision: string): string {
+  const items = events.map(({ json }) => json.toString()).join(',');
+  return `{"items":[${items}],"nextCursor":"${position}","more":${more},"revision":"${revision}"}`;
+}
+
+function eventsContent() {
+  const text = { type: 'string' as const };
+  const items = { type: 'array' as const, description: 'In the order of their ids.', items: { $ref: '#/components/schemas/Event' } };
+  const page = {
+    type: 'object' as const,
+    required: ['items', 'nextCursor', 'more', 'revision'],
+    properties: {
+      items,
+      nextCursor: { ...text, description: 'Where to go on; it moves also when the filter let nothing through.' },
+      more: { type: 'boolean' as const, description: 'Whether there is more to read at once.' },
+      revision: { ...text, description: 'The revision that this server has come to.' },
+    },
+  };
+  return { 'application/json': { schema: page }, 'text/event-stream': { schema: text } };
+}

@@ -1,5 +1,5 @@
 import { clientBackoffMsMax, clientBackoffMsMin } from '../domain/limits';
-import { ConnectionError, CursorGoneError, ProblemError } from './problem-error';
+import { ConnectionError, ProblemError, problemOf } from './problem-error';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -20,7 +20,7 @@ export async function send(method: Method, url: string, init: { readonly headers
   const response = await connected(request, fetch(url, { method, ...init, signal }), signal);
   if (response.ok) return response;
   const body = await connected(request, response.text(), signal);
-  throw response.status === 410 ? new CursorGoneError(response.status, ProblemError.of(response.status, body).document) : ProblemError.of(response.status, body);
+  throw problemOf(response.status, body);
 }
 
 /** The pieces of an answer's body, as text. */

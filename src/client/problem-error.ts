@@ -19,10 +19,6 @@ export class ProblemError extends Error {
     this.retryable = document['retryable'] === true || (document['code'] === undefined && [429, 502, 503, 504].includes(status));
     this.requestId = textOf(document['requestId']);
   }
-
-  static of(status: number, body: string): ProblemError {
-    return new ProblemError(status, documentOf(body));
-  }
 }
 
 /** What follows a cursor cannot be told without a gap: list what `relist` names, then go on after `revision`. */
@@ -45,6 +41,12 @@ export class ConnectionError extends Error {
     super(`${request}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     this.name = 'ConnectionError';
   }
+}
+
+/** The error that an answer is. */
+export function problemOf(status: number, body: string): ProblemError {
+  const document = documentOf(body);
+  return document['code'] === 'cursor_gone' ? new CursorGoneError(status, document) : new ProblemError(status, document);
 }
 
 function documentOf(body: string): Readonly<Record<string, unknown>> {

@@ -31,7 +31,10 @@ export async function pollEvents(feed: EventFeed, { from, filter, limit, waitMs,
     const isOver = polled.events.length > 0 || polled.more || performance.now() >= deadline || gone.aborted || feed.isStopping;
     if (isOver) return polled;
     position = polled.position;
+    const { epoch } = feed.log;
     await nextWithin(feed, deadline - performance.now(), gone);
+    // Whether what was told of the former epoch is still so is found out by who comes again.
+    if (feed.log.epoch !== epoch) return polled;
   }
 }
 

@@ -9,7 +9,7 @@ import type { Batch, EventFeed } from './feed';
 import { cutBatch } from './feed';
 
 /** Why a stream ends although its reader is still there: a problem that another request would meet, or one of its own. */
-export type StreamEnd = ProblemCode | 'slow_consumer' | 'server_stopping';
+export type StreamEnd = ProblemCode | 'slow_consumer' | 'server_stopping' | 'epoch_ended';
 
 export interface EventStreamOptions {
   readonly feed: EventFeed;
@@ -38,12 +38,14 @@ class EventStream {
   /** Where the memory had begun when this reader followed it; 0 while it does not. */
   private followed = 0;
   private readonly filterKey: string;
+  private readonly epoch: number;
 
   constructor(
     private readonly response: Response,
     private readonly options: EventStreamOptions,
   ) {
     this.position = this.told = options.from;
+    this.epoch = options.feed.log.epoch;
     this.filterKey = JSON.stringify(options.filter);
   }
 
@@ -66,6 +68,8 @@ class EventStream {
   private async step(): Promise<StreamEnd | undefined> {
     const { log, isStopping } = this.options.feed;
     if (isStopping) return 'server_stopping';
+    // Whether what was told of the former epoch is still so is found out by who comes again.
+    if (log.epoch !== this.epoch) return 'epoch_ended';
     if (log.isRecent(this.position)) return this.follow();
     // Who followed and finds its place gone was too slow, unless the memory had to begin anew.
     if (this.followed === log.generation) return 'slow_consumer';

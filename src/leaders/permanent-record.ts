@@ -17,7 +17,7 @@ export class PermanentRecord {
   private readonly states = new LRUCache<string, ObjectState>({ max: objectStatesRememberedMax });
 
   constructor(
-    private readonly events: AuditRecord,
+    private readonly events: Pick<AuditRecord, 'insert' | 'ofSubject'>,
     private readonly snapshots: SnapshotRecord,
     private readonly onProblem: (problem: string, cause: unknown) => void,
   ) {}

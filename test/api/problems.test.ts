@@ -124,7 +124,7 @@ test('a body that is cut off is no fault of ours', async () => {
 test('each problem says whether the same request may succeed later', () => {
   const retryable = (Object.keys(problemKinds) as Array<keyof typeof problemKinds>).filter((code) => 'retryable' in problemKinds[code]);
   expect(retryable).toEqual(
-    ['conflict', 'dependency_unavailable', 'commit_uncertain', 'newer_version', 'store_full', 'not_ready', 'projection_timeout', 'wait_timeout'],
+    ['conflict', 'dependency_unavailable', 'commit_uncertain', 'newer_version', 'store_full', 'not_ready', 'too_many_readers', 'projection_timeout', 'wait_timeout'],
   );
   expect(new ApiProblem('conflict', 'x').status).toBe(409);
 });

@@ -98,7 +98,7 @@ test(`each event has a snapshot of what etcd held at its revision, whoever led m
 test('a snapshot is there before its event, and a batch that ended between the two is simply recorded again', async () => {
   await writer.write(20);
   const [first, ...others] = await waiting();
-  const halfDone = new PermanentRecord({ ...events, insert: () => Promise.reject(new Error('killed')), ofSubject: events.ofSubject.bind(events) }, snapshots, () => undefined);
+  const halfDone = new PermanentRecord({ insert: () => Promise.reject(new Error('killed')), ofSubject: events.ofSubject.bind(events) }, snapshots, () => undefined);
   await expect(halfDone.insert([first!, ...others])).rejects.toThrow('killed');
   expect(await snapshots.get(first!.subject, 1)).toBeDefined();
   expect(await events.ofSubject(first!.subject, { limit: 10 })).toEqual([]);

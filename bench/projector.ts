@@ -9,6 +9,7 @@ import { keys } from '../src/stores/etcd/keys';
 import { WatchCache } from '../src/stores/etcd/watch-cache';
 import { AuditEvents } from '../src/stores/mongo/audit-events';
 import { connectMongo } from '../src/stores/mongo/connection';
+import { alone, migrate } from '../src/stores/mongo/migrate';
 import { Snapshots } from '../src/stores/mongo/snapshots';
 import { newInstance } from '../test/support/domain-objects';
 import type { Figure } from './figures';
@@ -75,7 +76,7 @@ interface Parts {
 /** Projects until the outbox is empty; the rate over all of it, and over its slowest tenth. */
 async function project({ committer, cache, mongo, report }: Parts): Promise<{ ratePerSecond: number; slowestPerSecond: number }> {
   const audit = new AuditEvents(mongo);
-  await audit.prepare();
+  await migrate(mongo, alone);
   const onProblem = (problem: string, cause: unknown) => report(`${problem}: ${String(cause)}`);
   const ended = new AbortController();
   const startedAt = performance.now();

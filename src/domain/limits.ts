@@ -207,6 +207,8 @@ export const mongoSocketTimeoutMs = 30_000;
 /** How long an operation waits for one of the connections before it fails. */
 export const mongoWaitQueueTimeoutMs = 5_000;
 export const mongoConnectionsMax = 20;
+/** How long a process that starts waits for another one to migrate the database. */
+export const migrationWaitMs = 5 * 60 * 1000;
 /** Texts of immutable bodies that a process keeps in memory, per collection. */
 export const bodiesCacheBytesMax = 16 * 1024 * 1024;
 

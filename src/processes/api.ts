@@ -15,13 +15,14 @@ import { createLog } from './log';
 import { Metrics } from './metrics';
 import type { Running } from './run';
 import { runProcess } from './run';
-import { openLiveStores } from './stores';
+import { migrationLock, openLiveStores } from './stores';
 
 /** Entry of an api process: admits requests. As many as wanted run side by side. */
 async function start(settings: Settings, log: Logger): Promise<Running> {
   assertLoopback(settings.apiHost);
   const metrics = new Metrics(log);
-  const [live, documents] = await Promise.all([openLiveStores(settings, log, metrics), openDocuments(settings, metrics)]);
+  const live = await openLiveStores(settings, log, metrics);
+  const documents = await openDocuments(settings, metrics, migrationLock(live.leases));
   const engine = openEngine({ address: settings.temporalAddress, namespace: settings.temporalNamespace, taskQueue: settings.temporalTaskQueue }, metrics);
   const nudges = new Nudges({
     engine,

@@ -12,14 +12,15 @@ import { Metrics } from './metrics';
 import { serveMetrics } from './metrics-listener';
 import type { Running } from './run';
 import { runProcess } from './run';
-import { openLiveStores } from './stores';
+import { migrationLock, openLiveStores } from './stores';
 
 /** Entry of a control process: drives lifecycles. As many as wanted run side by side. */
 async function start(settings: Settings, log: Logger): Promise<Running> {
   installRuntime(log);
   const metrics = new Metrics(log);
   const stopMetrics = settings.metricsPort === undefined ? undefined : await serveMetrics(metrics, settings.metricsPort);
-  const [live, documents] = await Promise.all([openLiveStores(settings, log, metrics), openDocuments(settings, metrics)]);
+  const live = await openLiveStores(settings, log, metrics);
+  const documents = await openDocuments(settings, metrics, migrationLock(live.leases));
   const running = await startControlPlane({
     live,
     documents,

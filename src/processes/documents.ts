@@ -5,6 +5,9 @@ import { AuditEvents } from '../stores/mongo/audit-events';
 import type { Bodies } from '../stores/mongo/bodies';
 import { artifactBodies, definitionBodies, workloadBodies } from '../stores/mongo/bodies';
 import { connectMongo } from '../stores/mongo/connection';
+import { DatabaseNewerError } from '../stores/mongo/errors';
+import { migrate } from '../stores/mongo/migrate';
+import type { OneAtATime } from '../stores/mongo/migrate';
 import { Reports } from '../stores/mongo/reports';
 import { Snapshots } from '../stores/mongo/snapshots';
 import { WorkflowRuns } from '../stores/mongo/workflow-runs';
@@ -25,12 +28,15 @@ export interface Documents {
   close(): Promise<void>;
 }
 
-/** Connects to MongoDB and makes its indexes. Rejects when it does not answer. */
-export async function openDocuments(settings: Pick<Settings, 'mongodbUri' | 'mongodbDatabase'>, telemetry: Telemetry): Promise<Documents> {
+/**
+ * Connects to MongoDB, and brings its database to where this program knows it. Rejects when MongoDB does not answer, and
+ * when a newer program has been at the database.
+ */
+export async function openDocuments(settings: Pick<Settings, 'mongodbUri' | 'mongodbDatabase'>, telemetry: Telemetry, oneAtATime: OneAtATime): Promise<Documents> {
   const connection = connectMongo({ uri: settings.mongodbUri, database: settings.mongodbDatabase, appName: 'berth', telemetry });
-  const auditEvents = new AuditEvents(connection);
-  await auditEvents.prepare().catch(async (cause: unknown) => {
+  await migrate(connection, oneAtATime).catch(async (cause: unknown) => {
     await connection.close();
+    if (cause instanceof DatabaseNewerError) throw cause;
     const { host } = new URL(settings.mongodbUri);
     throw new Error(`MongoDB at ${host} cannot be used; is it running, and is BERTH_MONGODB_URI right?`, { cause });
   });
@@ -38,7 +44,7 @@ export async function openDocuments(settings: Pick<Settings, 'mongodbUri' | 'mon
     definitions: definitionBodies(connection),
     artifacts: artifactBodies(connection),
     workloads: workloadBodies(connection),
-    auditEvents,
+    auditEvents: new AuditEvents(connection),
     snapshots: new Snapshots(connection),
     workflowRuns: new WorkflowRuns(connection),
     reports: new Reports(connection),

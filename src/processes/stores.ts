@@ -1,10 +1,15 @@
+import { hostname } from 'node:os';
 import type { Logger } from 'pino';
+import { migrationWaitMs } from '../domain/limits';
 import { EtcdClient } from '../stores/etcd/client';
 import { Committer } from '../stores/etcd/committer';
 import { openEpoch } from '../stores/etcd/epoch';
+import { keys } from '../stores/etcd/keys';
 import { Leases } from '../stores/etcd/lease';
+import { withLock } from '../stores/etcd/lock';
 import { CachedObjects, FreshObjects } from '../stores/etcd/objects';
 import { WatchCache } from '../stores/etcd/watch-cache';
+import type { OneAtATime } from '../stores/mongo/migrate';
 import type { Settings } from './environment';
 import type { Metrics } from './metrics';
 
@@ -17,6 +22,12 @@ export interface LiveStores {
   readonly committer: Committer;
   readonly leases: Leases;
   close(): void;
+}
+
+/** What one process of all does at a time before it starts: it migrates MongoDB. */
+export function migrationLock(leases: Leases): OneAtATime {
+  const options = { key: keys.migrationLock, holder: `${hostname()}/${process.pid}`, waitMs: migrationWaitMs };
+  return (work) => withLock(leases, options, work);
 }
 
 /** Connects to etcd, opens its epoch, and resolves when the watch cache holds everything. */

@@ -17,6 +17,7 @@ import type { Provider } from '../../src/drivers/providers/provider';
 import type { Documents } from '../../src/processes/documents';
 import { openDocuments } from '../../src/processes/documents';
 import { Metrics } from '../../src/processes/metrics';
+import { alone } from '../../src/stores/mongo/migrate';
 import type { LiveStores } from '../../src/processes/stores';
 import { openLiveStores } from '../../src/processes/stores';
 import type { CommitOutcome, Decision } from '../../src/stores/etcd/commit';
@@ -96,7 +97,7 @@ export class LifecycleLab {
     const metrics = new Metrics(log);
     const directory = mkdtempSync(join(tmpdir(), 'berth-lab-'));
     const live = await openLiveStores({ etcdEndpoints: [etcd], etcdPrefix: `${freshPrefix()}/` }, log, metrics);
-    const documents = await openDocuments({ mongodbUri: mongodb, mongodbDatabase: freshDatabase() }, metrics);
+    const documents = await openDocuments({ mongodbUri: mongodb, mongodbDatabase: freshDatabase() }, metrics, alone);
     const api = await createApi({
       ...live,
       etcd: live.client,

@@ -33,6 +33,8 @@ export const keys = {
   template: (id: string) => `templates/${id}/`,
   templateSpec: (id: string) => `templates/${id}/spec`,
 
+  /** Held, on a lease, by the one process that migrates MongoDB. */
+  migrationLock: 'migrations/lock',
   leader: (role: LeaderRole) => `${role}/leader`,
 } as const;
 

@@ -36,13 +36,6 @@ type EventDocument = Omit<CloudEvent, 'id' | 'data'> & {
 export class AuditEvents implements AuditRecord {
   constructor(private readonly connection: MongoConnection) {}
 
-  /** Creates the index if it is not there; to be called once by each process that uses it. */
-  async prepare(): Promise<void> {
-    await this.connection.attempt('create the index of audit_events', () =>
-      this.collection().createIndex({ subject: 1, sequence: 1 }),
-    );
-  }
-
   async insert(events: readonly RecordedEvent[]): Promise<void> {
     await insertOnce(this.connection, this.collection(), events.map(toDocument));
   }

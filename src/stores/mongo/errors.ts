@@ -35,6 +35,14 @@ export class BodyCorruptError extends Error {
   }
 }
 
+/** The database was migrated by a program that is newer than this one, or by another one. Nothing was changed. */
+export class DatabaseNewerError extends Error {
+  constructor(readonly unknown: readonly string[], known: number) {
+    super(`the database has migrations that are not known here: ${unknown.join(', ')}; this program knows ${known}. Upgrade it before it may work there`);
+    this.name = 'DatabaseNewerError';
+  }
+}
+
 /** Enough of a document to recognise it in a log. */
 function excerpt(document: unknown): string {
   const text = JSON.stringify(document);

@@ -17,6 +17,7 @@ import { AuditEvents } from '../../../src/stores/mongo/audit-events';
 import { artifactBodies, definitionBodies, workloadBodies } from '../../../src/stores/mongo/bodies';
 import type { MongoConnection } from '../../../src/stores/mongo/connection';
 import { connectMongo } from '../../../src/stores/mongo/connection';
+import { alone, migrate } from '../../../src/stores/mongo/migrate';
 import { Snapshots } from '../../../src/stores/mongo/snapshots';
 import { freshDatabase, freshPrefix, testServers } from '../../support/servers';
 import { Client } from './client';
@@ -61,7 +62,7 @@ export class TestApi {
     await cache.start();
     metrics.follow(cache);
     const auditEvents = new AuditEvents(mongo);
-    await auditEvents.prepare();
+    await migrate(mongo, alone);
     const nudges: string[] = [];
     const artifactsDirectory = mkdtempSync(join(tmpdir(), 'berth-artifacts-'));
     const dependencies = change({

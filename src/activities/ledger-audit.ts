@@ -5,6 +5,7 @@ import type { EtcdClient } from '../stores/etcd/client';
 import type { Committer } from '../stores/etcd/committer';
 import type { IdempotencyRecord } from '../stores/etcd/decisions';
 import { keys } from '../stores/etcd/keys';
+import { ledgerOf } from '../stores/etcd/ledger-state';
 import type { FreshObjects, InstanceEntries, WorkerEntries } from '../stores/etcd/objects';
 import type { Reports } from '../stores/mongo/reports';
 import type { Clock } from './clock';
@@ -74,17 +75,4 @@ export class LedgerAudit {
     }
     return expired.length;
   }
-}
-
-/** The ledger as the audit sees it. */
-export function ledgerOf(state: { instances: InstanceEntries[]; workers: WorkerEntries[] }): Parameters<typeof auditLedger>[0] {
-  return {
-    instances: state.instances.map(({ id, status, allocation }) => ({ id, status: status.value, ...(allocation && { allocation: allocation.value }) })),
-    workers: state.workers.map(({ id, capacity, ports, plan }) => ({
-      id,
-      ...(capacity && { capacity: capacity.value }),
-      ...(ports && { ports: ports.value }),
-      plan: [...plan.values()].map((entry) => entry.value),
-    })),
-  };
 }

@@ -95,7 +95,7 @@ export function settleHostStep(step: HostStep, view: InstanceView): Settled {
 }
 
 /** Whether a host was ever told of the present allocation. */
-export function mayExistOnHost(view: Pick<InstanceView, 'status'>): boolean {
+export function mayExistOnHost(view: { readonly status: Pick<InstanceStatus, 'undo'> }): boolean {
   return view.status.undo.some((entry) => entry.undo === 'remove');
 }
 

@@ -1,10 +1,13 @@
-import { emptyCapacity } from './capacity';
 import type { Resources } from './definition';
 import type { Allocation, InstanceStatus } from './instance';
+import type { PlannedStatus } from './ledger-plan';
+import { differencesOfEntry, planEntryOf } from './ledger-plan';
+import { capacityFrom } from './ledger-sums';
 import { holdsNothing } from './phases';
+import { CorruptPortBitmapError } from './port-bitmap';
 import { heldPorts } from './ports';
 import type { PlanEntry } from './plan';
-import type { WorkerCapacity, WorkerPorts } from './worker';
+import type { PortRange, WorkerCapacity, WorkerPorts } from './worker';
 
 /** One thing that the ledger says and the allocations do not, or the other way round. */
 export interface LedgerFinding {
@@ -12,9 +15,13 @@ export interface LedgerFinding {
     | 'port_without_allocation'
     | 'allocation_without_port'
     | 'port_held_twice'
+    | 'port_bitmap_damaged'
     | 'capacity_differs'
     | 'allocation_without_worker'
     | 'plan_without_allocation'
+    | 'plan_before_start'
+    | 'plan_differs'
+    | 'allocation_without_plan'
     | 'phase_without_allocation'
     | 'allocation_in_wrong_phase'
     | 'lifecycle_missing';
@@ -24,9 +31,16 @@ export interface LedgerFinding {
 
 /** The whole ledger, as it was at one revision. */
 export interface LedgerState {
-  readonly instances: ReadonlyArray<{ readonly id: string; readonly status: Pick<InstanceStatus, 'phase'>; readonly allocation?: Allocation }>;
+  readonly instances: ReadonlyArray<{
+    readonly id: string;
+    /** A phase alone says nothing of what must be in the plan. */
+    readonly status: Pick<InstanceStatus, 'phase'> | PlannedStatus;
+    readonly allocation?: Allocation;
+  }>;
   readonly workers: ReadonlyArray<{
     readonly id: string;
+    /** What its spec promises, where it is open: from this a ledger that is gone can be made anew. */
+    readonly opened?: { readonly capacity: Resources; readonly portRange: PortRange };
     readonly capacity?: WorkerCapacity;
     readonly ports?: WorkerPorts;
     readonly plan: readonly PlanEntry[];
@@ -57,13 +71,27 @@ function auditInstance({ id, status, allocation }: LedgerState['instances'][numb
 }
 
 function auditWorker(worker: LedgerState['workers'][number], instances: LedgerState['instances']): LedgerFinding[] {
-  const allocations = instances.flatMap(({ id, allocation }) => (allocation?.workerId === worker.id ? [{ id, allocation }] : []));
+  const allocations = allocationsOn(worker.id, instances);
   return [...auditPorts(worker, allocations), ...auditCapacity(worker, allocations), ...auditPlan(worker, allocations)];
 }
 
-type Allocations = ReadonlyArray<{ readonly id: string; readonly allocation: Allocation }>;
+type Allocations = ReadonlyArray<{ readonly id: string; readonly status: LedgerState['instances'][number]['status']; readonly allocation: Allocation }>;
+
+/** Who is allocated on a worker. */
+export function allocationsOn(workerId: string, instances: LedgerState['instances']): Allocations {
+  return instances.flatMap(({ id, status, allocation }) => (allocation?.workerId === workerId ? [{ id, status, allocation }] : []));
+}
 
 function auditPorts(worker: LedgerState['workers'][number], allocations: Allocations): LedgerFinding[] {
+  try {
+    return auditBitmap(worker, allocations);
+  } catch (error) {
+    if (!(error instanceof CorruptPortBitmapError)) throw error;
+    return [{ code: 'port_bitmap_damaged', object: `workers/${worker.id}/ports`, message: error.message }];
+  }
+}
+
+function auditBitmap(worker: LedgerState['workers'][number], allocations: Allocations): LedgerFinding[] {
   const object = `workers/${worker.id}/ports`;
   const holders = new Map<number, string[]>();
   for (const { id, allocation } of allocations) {
@@ -86,13 +114,9 @@ function auditCapacity(worker: LedgerState['workers'][number], allocations: Allo
     return [{ code: 'capacity_differs', object: `workers/${worker.id}/capacity`, message: `is missing, though ${allocations.length} allocations are there` }];
   }
   const { allocated, instances, declared } = worker.capacity;
-  const sum = allocations.reduce<Resources>(
-    (total, { allocation }) => ({
-      cpuMillicores: total.cpuMillicores + allocation.resources.cpuMillicores,
-      memoryMib: total.memoryMib + allocation.resources.memoryMib,
-      storageMib: total.storageMib + allocation.resources.storageMib,
-    }),
-    emptyCapacity(declared).allocated,
+  const { allocated: sum } = capacityFrom(
+    declared,
+    allocations.map(({ allocation }) => allocation),
   );
   const dimensions = (Object.keys(sum) as Array<keyof Resources>).filter((dimension) => sum[dimension] !== allocated[dimension]);
   const differences = [
@@ -105,11 +129,24 @@ function auditCapacity(worker: LedgerState['workers'][number], allocations: Allo
 
 function auditPlan(worker: LedgerState['workers'][number], allocations: Allocations): LedgerFinding[] {
   const known = new Set(allocations.map(({ allocation }) => allocation.allocationId));
-  return worker.plan
-    .filter((entry) => !known.has(entry.allocationId))
-    .map((entry) => ({
+  const orphaned = worker.plan.filter((entry) => !known.has(entry.allocationId));
+  const entries = new Map(worker.plan.map((entry) => [entry.allocationId, entry]));
+  return [
+    ...orphaned.map((entry) => ({
       code: 'plan_without_allocation' as const,
       object: `workers/${worker.id}/plan/${entry.allocationId}`,
       message: `is in the plan for instance ${entry.instanceId}, but not allocated`,
-    }));
+    })),
+    ...allocations.flatMap((one) => auditEntry(worker.id, one, entries.get(one.allocation.allocationId))),
+  ];
+}
+
+function auditEntry(workerId: string, { id, status, allocation }: Allocations[number], found: PlanEntry | undefined): LedgerFinding[] {
+  const expected = 'undo' in status ? planEntryOf(id, status, allocation) : undefined;
+  if (expected === undefined) return [];
+  const object = `workers/${workerId}/plan/${allocation.allocationId}`;
+  if (expected === 'none') return found ? [{ code: 'plan_before_start', object, message: `is in the plan, though instance ${id} was never started there` }] : [];
+  if (!found) return [{ code: 'allocation_without_plan', object, message: `is missing, though instance ${id} is to be ${expected.wanted} there` }];
+  const differences = differencesOfEntry(found, expected);
+  return differences === '' ? [] : [{ code: 'plan_differs', object, message: `says ${differences}` }];
 }

@@ -153,6 +153,18 @@ export const storeDisarmRatio = 0.95;
 /** How long a compaction or defragmentation is waited for; etcd carries on when nobody waits any more. */
 export const storeMaintenanceTimeoutMs = 15_000;
 
+// Administration.
+/** Entries of a worker's plan that one repair writes or takes away, so that its commit keeps within the bounds of one. */
+export const repairPlanEntriesMax = 20;
+/** Findings, differences and stuck objects that one answer lists; it says how many there are in all. */
+export const administrationListMax = 500;
+/** Lifecycles that one request nudges. */
+export const nudgeAllMax = 200;
+/** The record counts as behind when its oldest event waits for this long. */
+export const projectionBehindAfterMs = 10_000;
+/** Keys that are read at once to measure what etcd holds. */
+export const storeMeasurePageMax = 1_000;
+
 // Workers and their agents.
 export const agentLeaseTtlMs = 15_000;
 export const agentHeartbeatIntervalMs = 5_000;

@@ -5,7 +5,7 @@ import { poolOf } from '../domain/pool';
 import { parseKey } from '../stores/etcd/keys';
 import type { CachedObjects, InstanceEntries } from '../stores/etcd/objects';
 import type { Applied } from '../stores/etcd/watch-cache';
-import { workerViewOf } from './views';
+import { workerViewOf } from '../stores/etcd/views';
 
 /**
  * The workers and the pending queue, kept up to date with the watch cache: a placement costs what waits, not what

@@ -15,12 +15,13 @@ import { keys } from '../stores/etcd/keys';
 import type { LifecycleCommit } from '../stores/etcd/lifecycle-decisions';
 import { instanceDecision } from '../stores/etcd/lifecycle-decisions';
 import type { CachedObjects, FreshObjects, InstanceEntries } from '../stores/etcd/objects';
+import { viewOf } from '../stores/etcd/views';
 import { answerForInstance, goneAnswer } from './answers';
 import type { Clock } from './clock';
 import type { Placement } from './placement';
 import type { StepContext } from './step-context';
 import { patienceMs } from './step-context';
-import { afterCommit, viewOf } from './views';
+import { afterCommit } from './views';
 import type { WorkloadFault, Workloads } from './workload';
 import { presentWorkflowRun } from './workflow-run';
 

@@ -8,10 +8,11 @@ import type { CommitOutcome, Compare } from '../stores/etcd/commit';
 import type { Committer } from '../stores/etcd/committer';
 import { instanceDecision } from '../stores/etcd/lifecycle-decisions';
 import type { CachedObjects, InstanceEntries, WorkerEntries } from '../stores/etcd/objects';
+import { viewOf } from '../stores/etcd/views';
 import type { Clock } from './clock';
 import type { Fleet } from './fleet';
 import { requestOf } from './fleet';
-import { afterCommit, viewOf } from './views';
+import { afterCommit } from './views';
 import { presentWorkflowRun } from './workflow-run';
 
 /** How often a placement is planned anew because workers changed under it, before the lifecycle looks again. */

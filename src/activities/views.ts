@@ -1,29 +1,6 @@
 import type { InstanceView } from '../domain/instance';
 import type { InstanceChange } from '../domain/instance-changes';
-import type { WorkerView } from '../domain/worker';
-import type { InstanceEntries, WorkerEntries } from '../stores/etcd/objects';
-
-/** The values of an instance's keys, for the pure rules. */
-export function viewOf(entries: InstanceEntries): InstanceView {
-  return {
-    spec: entries.spec.value,
-    status: entries.status.value,
-    ...(entries.allocation && { allocation: entries.allocation.value }),
-    ...(entries.observed && { observed: entries.observed.value }),
-  };
-}
-
-/** The values of a worker's keys, for the pure rules. */
-export function workerViewOf(entries: WorkerEntries): WorkerView {
-  return {
-    spec: entries.spec.value,
-    status: entries.status.value,
-    ...(entries.capacity && { capacity: entries.capacity.value }),
-    ...(entries.ports && { ports: entries.ports.value }),
-    ...(entries.observed && { observed: entries.observed.value }),
-    online: entries.lease !== undefined,
-  };
-}
+import type { InstanceEntries } from '../stores/etcd/objects';
 
 /** What the commit wrote, without reading it back. */
 export function afterCommit(entries: InstanceEntries, status: InstanceView['status'], change: InstanceChange, revision: number): InstanceEntries {

@@ -27,11 +27,11 @@ import type { Committer } from '../stores/etcd/committer';
 import { ObjectNotFoundError } from '../stores/etcd/errors';
 import { workerDecision } from '../stores/etcd/lifecycle-decisions';
 import type { CachedObjects, FreshObjects, WorkerEntries } from '../stores/etcd/objects';
+import { workerViewOf } from '../stores/etcd/views';
 import { answerForWorker, goneAnswer } from './answers';
 import type { Clock } from './clock';
 import type { StepContext } from './step-context';
 import { patienceMs } from './step-context';
-import { workerViewOf } from './views';
 import { presentWorkflowRun } from './workflow-run';
 
 export interface WorkerLifecycleDependencies {

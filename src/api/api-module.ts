@@ -1,5 +1,6 @@
 import type { DynamicModule } from '@nestjs/common';
 import { Global, Module } from '@nestjs/common';
+import { AdminModule } from './admin/module';
 import { DefinitionsModule } from './definitions/module';
 import type { ApiDependencies } from './dependencies';
 import { apiDependencies } from './dependencies';
@@ -45,6 +46,7 @@ export class ApiModule {
         TimelineModule,
         HealthModule,
         InternalModule,
+        AdminModule,
       ],
     };
   }

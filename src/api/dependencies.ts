@@ -25,6 +25,8 @@ export interface Bodies<T> {
 export interface AuditTrail extends RecordOfEvents {
   /** Events of one object with a higher sequence, ascending, at most `limit`. */
   ofSubject(subject: string, page: { readonly afterSequence: number; readonly limit: number }): Promise<readonly CloudEvent[]>;
+  /** Every event, or every event of one object, in no order. */
+  scan(subject?: string): AsyncIterable<CloudEvent>;
 }
 
 export interface DependencyHealth {
@@ -52,6 +54,8 @@ export interface EventBounds extends EventLogBounds {
 /** Everything that the API needs and does not make itself. */
 export interface ApiDependencies {
   readonly etcd: EtcdClient;
+  /** A connection to each member of etcd, by its address: each allocates and defragments by itself. */
+  readonly etcdMembers: ReadonlyMap<string, EtcdClient>;
   /** Quota of etcd's store; new work is refused when most of it is used. */
   readonly etcdQuotaBytes: number;
   readonly committer: Committer;

@@ -1,4 +1,3 @@
-import { viewOf, workerViewOf } from '../activities/views';
 import type { LifecycleKind } from '../domain/answer';
 import { repairAfterMs, repairsPerSecondMax } from '../domain/limits';
 import { instanceNeedsLifecycle, workerNeedsLifecycle } from '../domain/needs-lifecycle';
@@ -6,6 +5,7 @@ import { pause } from '../pause';
 import type { CachedObjects } from '../stores/etcd/objects';
 import { resourceVersion } from '../stores/etcd/objects';
 import type { Term } from '../stores/etcd/leadership';
+import { viewOf, workerViewOf } from '../stores/etcd/views';
 
 export interface RepairerDependencies {
   readonly cached: CachedObjects;

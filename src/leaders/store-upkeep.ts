@@ -19,7 +19,7 @@ import type { ProjectorDependencies } from './projector';
 import { drainOutbox } from './projector';
 
 export interface UpkeepDependencies {
-  readonly store: Pick<StoreMaintenance, 'usage' | 'compact' | 'defragment' | 'disarm'>;
+  readonly store: Pick<StoreMaintenance, 'usage' | 'compact' | 'defragment'> & { disarm(): Promise<unknown> };
   readonly quotaBytes: number;
   /** Told what was done, in one sentence. */
   readonly onDone: (deed: string) => void;

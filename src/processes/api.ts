@@ -15,7 +15,7 @@ import { createLog } from './log';
 import { Metrics } from './metrics';
 import type { Running } from './run';
 import { runProcess } from './run';
-import { migrationLock, openLiveStores } from './stores';
+import { migrationLock, openLiveStores, openMembers } from './stores';
 
 /** Entry of an api process: admits requests. As many as wanted run side by side. */
 async function start(settings: Settings, log: Logger): Promise<Running> {
@@ -23,6 +23,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
   const metrics = new Metrics(log);
   const live = await openLiveStores(settings, log, metrics);
   const documents = await openDocuments(settings, metrics, migrationLock(live.leases));
+  const members = openMembers(settings);
   const engine = openEngine({ address: settings.temporalAddress, namespace: settings.temporalNamespace, taskQueue: settings.temporalTaskQueue }, metrics);
   const nudges = new Nudges({
     engine,
@@ -34,6 +35,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
   const app = await createApi({
     ...live,
     etcd: live.client,
+    etcdMembers: members,
     etcdQuotaBytes: settings.etcdQuotaBytes,
     definitionBodies: documents.definitions,
     artifactBodies: documents.artifacts,
@@ -60,6 +62,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
       await nudges.settled();
       await engine.close();
       await documents.close();
+      members.forEach((member) => member.close());
       live.close();
     },
   };

@@ -23,7 +23,7 @@ import { leadProjection } from '../leaders/projector';
 import { leadRepair } from '../leaders/repairer';
 import { leadScheduling } from '../leaders/scheduler';
 import { leadUpkeep, standIn, StoreUpkeep } from '../leaders/store-upkeep';
-import { EtcdClient } from '../stores/etcd/client';
+import type { EtcdClient } from '../stores/etcd/client';
 import { Leadership } from '../stores/etcd/leadership';
 import { StoreMaintenance } from '../stores/etcd/maintenance';
 import type { Telemetry } from '../telemetry';
@@ -31,6 +31,7 @@ import type { Documents } from './documents';
 import type { Settings } from './environment';
 import type { Running } from './run';
 import type { LiveStores } from './stores';
+import { openMembers } from './stores';
 
 export interface ControlPlaneOptions {
   readonly live: LiveStores;
@@ -98,9 +99,9 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
 }
 
 /** What keeps room in etcd, with a connection to each member, since each has pages of its own. */
-function openUpkeep(client: EtcdClient, { etcdEndpoints, etcdPrefix, etcdQuotaBytes }: ControlPlaneOptions['settings'], log: Logger): { upkeep: StoreUpkeep; close: () => void } {
-  const members = etcdEndpoints.map((endpoint) => new EtcdClient({ endpoints: [endpoint], prefix: etcdPrefix }));
-  const upkeep = new StoreUpkeep({ store: new StoreMaintenance(client, members), quotaBytes: etcdQuotaBytes, onDone: (deed) => log.info(deed) });
+function openUpkeep(client: EtcdClient, settings: ControlPlaneOptions['settings'], log: Logger): { upkeep: StoreUpkeep; close: () => void } {
+  const members = openMembers(settings);
+  const upkeep = new StoreUpkeep({ store: new StoreMaintenance(client, [...members.values()]), quotaBytes: settings.etcdQuotaBytes, onDone: (deed) => log.info(deed) });
   return { upkeep, close: () => members.forEach((member) => member.close()) };
 }
 

@@ -53,3 +53,8 @@ export async function openLiveStores(settings: Pick<Settings, 'etcdEndpoints' | 
     },
   };
 }
+
+/** A connection to each member of etcd, by its address; they connect when they are used. */
+export function openMembers({ etcdEndpoints, etcdPrefix }: Pick<Settings, 'etcdEndpoints' | 'etcdPrefix'>): ReadonlyMap<string, EtcdClient> {
+  return new Map(etcdEndpoints.map((endpoint) => [endpoint, new EtcdClient({ endpoints: [endpoint], prefix: etcdPrefix })]));
+}

@@ -101,6 +101,7 @@ export class LifecycleLab {
     const api = await createApi({
       ...live,
       etcd: live.client,
+      etcdMembers: new Map(),
       etcdQuotaBytes: 2 * 1024 ** 3,
       definitionBodies: documents.definitions,
       artifactBodies: documents.artifacts,

@@ -10,6 +10,9 @@ import { apiDependencies } from '../dependencies';
 export interface EventsFound {
   readonly events: readonly CloudEvent[];
   readonly hasMore: boolean;
+  /** Ids of those that are in the record, and in the outbox; for a while after it is recorded, an event is in both. */
+  readonly recorded: ReadonlySet<string>;
+  readonly waiting: ReadonlySet<string>;
 }
 
 /** The log of one object: the permanent record, and what has not got there yet. */
@@ -23,7 +26,7 @@ export class ObjectEvents {
     const waiting = this.waiting(subject).filter(({ sequence }) => sequence > afterSequence);
     const recorded = await this.dependencies.auditEvents.ofSubject(subject, { afterSequence, limit: limit + 1 });
     const all = inOrder([...recorded, ...waiting]);
-    return { events: all.slice(0, limit), hasMore: all.length > limit };
+    return { events: all.slice(0, limit), hasMore: all.length > limit, recorded: idsOf(recorded), waiting: idsOf(waiting) };
   }
 
   /** Events that were committed and not projected yet. */
@@ -39,4 +42,8 @@ export class ObjectEvents {
 function inOrder(events: readonly CloudEvent[]): CloudEvent[] {
   const byId = new Map(events.map((event) => [event.id, event]));
   return [...byId.values()].sort((one, other) => one.sequence - other.sequence);
+}
+
+function idsOf(events: readonly CloudEvent[]): ReadonlySet<string> {
+  return new Set(events.map(({ id }) => id));
 }

@@ -51,6 +51,21 @@ export function ReadsOnly(route: RouteDescription & { readonly consistency: 'eve
   );
 }
 
+/**
+ * A route by which an operator mends something. What it does depends on what it finds, so that repeating it is harmless
+ * and leaves no idempotency record: the second time it finds it done.
+ */
+export function Operates(route: RouteDescription) {
+  const description = [route.description, 'Repeatable: it looks at what is there and does what is left to do.'].filter(Boolean).join(' ');
+  return applyDecorators(
+    HttpCode(200),
+    UseGuards(NoBody),
+    ApiOperation({ summary: route.summary, description }),
+    ...answers(200, route.answer, {}),
+    ...problemResponses(['invalid_request', 'dependency_unavailable', ...(route.problems ?? [])]),
+  );
+}
+
 /** A route that says how the server is. */
 export function Probes(route: RouteDescription) {
   return applyDecorators(ApiOperation({ summary: route.summary }), ...answers(200, route.answer, {}), ...problemResponses(route.problems ?? []));

@@ -21,9 +21,10 @@ export class Reads {
     return cache.revision;
   }
 
-  /** Brings the cache to the store's present revision, so that what it shows is no memory. */
-  async upToPresent(): Promise<void> {
+  /** Brings the cache to the store's present revision, so that what it shows is no memory; answers the revision that it then has. */
+  async upToPresent(): Promise<number> {
     await this.waitFor(await this.dependencies.etcd.revision(), minRevisionTimeoutMsDefault);
+    return this.dependencies.cache.revision;
   }
 
   private async waitFor(revision: number, timeoutMs: number): Promise<void> {

@@ -12,7 +12,7 @@ import type { DeepReadonly } from '../http/views';
 export const eventsQuery = section(sequencePageFields);
 export type EventsQuery = z.output<typeof eventsQuery>;
 
-const eventView = z
+export const eventView = z
   .object({
     specversion: z.literal('1.0'),
     id: z.string().meta({ description: 'Global, and sorts as text in the order of events.' }),

@@ -188,7 +188,7 @@ export function workerDecision(entries: WorkerEntries, change: WorkerChange, com
 }
 
 /** Hashes of credentials have no business in the permanent record. */
-function withoutSecret<T extends { agentTokenHash?: string }>(status: T): Omit<T, 'agentTokenHash'> {
+export function withoutSecret<T extends { agentTokenHash?: string }>(status: T): Omit<T, 'agentTokenHash'> {
   const { agentTokenHash: _hash, ...rest } = status;
   return rest;
 }

@@ -52,12 +52,13 @@ export class StoreMaintenance {
     for (const member of this.members) await member.raw.maintenance.defragment(patiently());
   }
 
-  /** Takes the NOSPACE alarm back, for each member that has raised it. */
-  async disarm(): Promise<void> {
+  /** Takes the NOSPACE alarm back, for each member that has raised it; answers for how many. */
+  async disarm(): Promise<number> {
     // By number: on the wire names are others than in the types, and a name that is not known there means 0.
     const alarm = AlarmType.Nospace;
     const { alarms } = await this.client.raw.maintenance.alarm({ action: AlarmAction.Get, memberID: '0', alarm });
     for (const { memberID } of alarms) await this.client.raw.maintenance.alarm({ action: AlarmAction.Deactivate, memberID, alarm });
+    return alarms.length;
   }
 }
 

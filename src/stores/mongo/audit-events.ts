@@ -3,6 +3,7 @@ import type { EventPosition } from '../../domain/event-position';
 import { upcast } from '../../domain/event-types';
 import type { CloudEvent, RecordedEvent } from '../../domain/events';
 import { toCloudEvent } from '../../domain/events';
+import { rebuildPageSize } from '../../domain/limits';
 import type { MongoConnection } from './connection';
 import { insertOnce } from './insert-once';
 
@@ -65,6 +66,16 @@ export class AuditEvents implements AuditRecord {
 
   async has(id: string): Promise<boolean> {
     return (await this.connection.attempt('read audit_events', () => this.collection().findOne({ _id: id }))) !== null;
+  }
+
+  /** Every event, or every event of one object, in no order: sorting so many is more than some servers can do. */
+  async *scan(subject?: string): AsyncGenerator<CloudEvent> {
+    const cursor = this.collection().find(subject === undefined ? {} : { subject }, { batchSize: rebuildPageSize });
+    try {
+      while (await this.connection.attempt('read audit_events', () => cursor.hasNext())) yield* cursor.readBufferedDocuments().map(fromDocument);
+    } finally {
+      await cursor.close();
+    }
   }
 
   private collection() {

@@ -67,6 +67,7 @@ export class TestApi {
     const artifactsDirectory = mkdtempSync(join(tmpdir(), 'berth-artifacts-'));
     const dependencies = change({
       etcd,
+      etcdMembers: new Map([[world.etcdEndpoint ?? servers.etcd, etcd]]),
       etcdQuotaBytes: world.etcdQuotaBytes ?? 2 * 1024 ** 3,
       committer: new Committer(etcd, () => epoch),
       fresh: new FreshObjects(etcd),

@@ -1,4 +1,4 @@
-import { viewOf, workerViewOf } from '../../../src/activities/views';
+import { viewOf, workerViewOf } from '../../../src/stores/etcd/views';
 import type { Allocation } from '../../../src/domain/instance';
 import type { InstanceChange } from '../../../src/domain/instance-changes';
 import { begin, complete, scheduled } from '../../../src/domain/instance-changes';

@@ -3,16 +3,17 @@ import tseslint from 'typescript-eslint';
 
 /** Which folders a folder of src/ must not import; the same arrows are held by test/architecture.test.ts. */
 const forbidden = {
-  domain: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes', 'client'],
-  workflows: ['leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes', 'client'],
-  activities: ['workflows', 'leaders', 'engine', 'agent', 'api', 'processes', 'client'],
-  leaders: ['workflows', 'engine', 'drivers', 'agent', 'api', 'processes', 'client'],
-  engine: ['leaders', 'drivers', 'agent', 'api', 'processes', 'client'],
-  stores: ['workflows', 'activities', 'leaders', 'engine', 'drivers', 'agent', 'api', 'processes', 'client'],
-  drivers: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'agent', 'api', 'processes', 'client'],
-  client: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes'],
-  agent: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'api', 'processes'],
-  api: ['workflows', 'activities', 'leaders', 'engine', 'drivers', 'agent', 'processes', 'client'],
+  domain: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes', 'client', 'cli'],
+  workflows: ['leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes', 'client', 'cli'],
+  activities: ['workflows', 'leaders', 'engine', 'agent', 'api', 'processes', 'client', 'cli'],
+  leaders: ['workflows', 'engine', 'drivers', 'agent', 'api', 'processes', 'client', 'cli'],
+  engine: ['leaders', 'drivers', 'agent', 'api', 'processes', 'client', 'cli'],
+  stores: ['workflows', 'activities', 'leaders', 'engine', 'drivers', 'agent', 'api', 'processes', 'client', 'cli'],
+  drivers: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'agent', 'api', 'processes', 'client', 'cli'],
+  client: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes', 'cli'],
+  agent: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'api', 'processes', 'cli'],
+  api: ['workflows', 'activities', 'leaders', 'engine', 'drivers', 'agent', 'processes', 'client', 'cli'],
+  cli: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes'],
 };
 
 const zones = Object.entries(forbidden).map(([target, from]) => ({

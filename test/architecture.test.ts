@@ -16,6 +16,7 @@ const allowed: Readonly<Record<string, { readonly values: readonly string[]; rea
   client: { values: ['domain'] },
   agent: { values: ['domain', 'drivers', 'client'] },
   api: { values: ['domain', 'stores'] },
+  cli: { values: ['domain', 'client', 'recovery'] },
   processes: { values: ['domain', 'stores', 'drivers', 'agent', 'api', 'client', 'activities', 'leaders', 'engine', 'workflows'] },
 };
 
@@ -27,6 +28,7 @@ const packageHomes: ReadonlyArray<{ readonly package: RegExp; readonly homes: re
   { package: /^mongodb$/, homes: ['stores/mongo'] },
   { package: /^zod$/, homes: ['api'] },
   { package: /^@nestjs\//, homes: ['api'] },
+  { package: /^commander$/, homes: ['cli'] },
   { package: /^@temporalio\/workflow$/, homes: ['workflows'] },
   { package: /^@temporalio\/activity$/, homes: ['activities'] },
   { package: /^@temporalio\/(client|worker|proto)$/, homes: ['engine', 'processes'] },

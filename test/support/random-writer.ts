@@ -1,4 +1,4 @@
-import { viewOf, workerViewOf } from '../../src/activities/views';
+import { viewOf, workerViewOf } from '../../src/stores/etcd/views';
 import type { InstanceVerb } from '../../src/domain/admission';
 import { actOnInstance } from '../../src/domain/admission';
 import type { Allocation, InstanceView } from '../../src/domain/instance';

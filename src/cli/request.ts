@@ -41,7 +41,7 @@ export async function ask<Body>(server: Server, method: 'GET' | 'POST', path: st
 async function answered(server: Server, method: string, url: string): Promise<{ ok: boolean; body: unknown }> {
   try {
     const response = await fetch(url, { method });
-    return { ok: response.ok, body: (await response.json()) as unknown };
+    return { ok: response.ok, body: await response.json() };
   } catch (cause) {
     throw new UnreachableError(server, cause);
   }

@@ -1,5 +1,5 @@
 import type { LeadersDocument } from '../../src/api/admin/leaders';
-import type { MaintainedDocument, StoreDocument } from '../../src/api/admin/store';
+import type { StoreDocument } from '../../src/api/admin/store';
 import type { StuckList } from '../../src/api/admin/stuck';
 import { administrationListMax, nudgeAllMax } from '../../src/domain/limits';
 import { keys } from '../../src/stores/etcd/keys';

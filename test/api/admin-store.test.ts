@@ -25,9 +25,9 @@ async function maintain(act: string): Promise<MaintainedDocument> {
   return reply.body;
 }
 
-function put(size: number): Promise<unknown> {
+async function put(size: number): Promise<void> {
   const { etcd } = api.dependencies;
-  return etcd.raw.put(`${etcd.prefix}filler/x`).value(randomBytes(size));
+  await etcd.raw.put(`${etcd.prefix}filler/x`).value(randomBytes(size));
 }
 
 test('history is forgotten up to a revision, and again is no harm', async () => {

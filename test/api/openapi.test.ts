@@ -74,6 +74,19 @@ test('every route is there', () => {
       'POST /api/v1/workers/{id}/rollback',
       'POST /api/v1/workers/{id}/retry',
       'DELETE /api/v1/workers/{id}',
+      'GET /api/v1/admin/objects/{kind}/{id}/events',
+      'GET /api/v1/admin/projections',
+      'POST /api/v1/admin/projections/{name}/rebuild',
+      'GET /api/v1/admin/leaders',
+      'GET /api/v1/admin/invariants',
+      'POST /api/v1/admin/invariants/repair',
+      'GET /api/v1/admin/stuck',
+      'POST /api/v1/admin/stuck/{kind}/{id}/nudge',
+      'POST /api/v1/admin/nudge-all',
+      'GET /api/v1/admin/store',
+      'POST /api/v1/admin/store/compact',
+      'POST /api/v1/admin/store/defragment',
+      'POST /api/v1/admin/store/disarm',
       'POST /api/internal/v1/workers/{id}/register',
       'POST /api/internal/v1/workers/{id}/heartbeat',
       'GET /api/internal/v1/workers/{id}/plan',
@@ -107,13 +120,15 @@ test('every operation has a name of its own, a summary, its path’s parameters,
   }
 });
 
-test('reads say how fresh they are and take minRevision; changes take an idempotency key', () => {
+test('reads say how fresh they are and take minRevision; changes take an idempotency key, and acts of operators are repeatable', () => {
   const published = operations.filter(({ path }) => path.startsWith('/api/v1/'));
-  for (const { route, method, operation } of published) {
+  for (const { route, path, method, operation } of published) {
     const names = operation.parameters.map(({ name }) => name);
     if (method === 'get') {
       expect({ route, description: operation.description }).toEqual({ route, description: expect.stringMatching(/Consistency: (eventual|read-your-writes)/) });
       expect({ route, names }).toEqual({ route, names: expect.arrayContaining(['minRevision', 'timeout']) });
+    } else if (path.startsWith('/api/v1/admin/')) {
+      expect({ route, description: operation.description }).toEqual({ route, description: expect.stringContaining('Repeatable') });
     } else {
       expect({ route, names }).toEqual({ route, names: expect.arrayContaining(['Idempotency-Key']) });
       expect(operation.responses['409']?.description).toContain('idempotency_key_reuse');

@@ -1,6 +1,7 @@
 import type { Allocation } from '../../src/domain/instance';
 import type { LedgerFinding, LedgerState } from '../../src/domain/ledger';
 import { auditLedger } from '../../src/domain/ledger';
+import type { PlannedStatus } from '../../src/domain/ledger-plan';
 import { emptyCapacity, claimCapacity } from '../../src/domain/capacity';
 import { instancePhases } from '../../src/domain/phases';
 import type { PlanEntry } from '../../src/domain/plan';
@@ -80,11 +81,41 @@ describe('the audit of the ledger', () => {
     ['a missing sum', ({ workers }) => delete workers[0]!.capacity, 'capacity_differs', 'workers/w-1/capacity', /is missing, though 2 allocations/],
     ['a worker that is gone', ({ instances }) => instances.push({ id: 'i-9', status: { phase: 'RUNNING' }, allocation: allocation('a-9', 'w-9', 2000) }), 'allocation_without_worker', 'instances/i-9', /w-9, which does not exist/],
     ['a plan entry left over', ({ workers }) => (workers[1]!.plan = [planned('a-8')]), 'plan_without_allocation', 'workers/w-2/plan/a-8', /for instance i-1, but not allocated/],
+    ['a damaged bitmap', ({ workers }) => (workers[0]!.ports = { ...holding(), bitmap: 'AAAAAA==' }), 'port_bitmap_damaged', 'workers/w-1/ports', /^the port bitmap of 2000-2009 is damaged/],
     ['a plan entry at the wrong worker', ({ workers }) => (workers[1]!.plan = [planned('a-1')]), 'plan_without_allocation', 'workers/w-2/plan/a-1', /not allocated/],
   ])('finds %s', (_fault, plant, code, object, message) => {
     const found = findings((ledger) => void plant(ledger));
     expect(found.map((finding) => [finding.code, finding.object])).toEqual([[code, object]]);
     expect(found[0]!.message).toMatch(message);
+  });
+
+  const remove = { step: 'start', undo: 'remove', attempt: 1 };
+  const operation = { id: 'op', step: 'stop', attempt: 1, state: 'acting' as const, startedAt: at(0), deadlineAt: at(1) };
+  const told = { phase: 'RUNNING', attempt: 1, undo: [remove], workloadHash: 'w' } as const;
+
+  it.each<[what: string, status: PlannedStatus, entry: Partial<PlanEntry> | undefined, finding: string]>([
+    ['runs as planned', told, {}, ''],
+    ['is backing off', { ...told, operation: { ...operation, step: 'restart', state: 'backoff' } }, {}, ''],
+    ['runs and is in no plan', told, undefined, 'allocation_without_plan: is missing, though instance i-1 is to be running there'],
+    ['runs and is to stop by its plan', told, { wanted: 'stopped' }, 'plan_differs: says wanted stopped instead of running'],
+    ['runs another attempt than planned', { ...told, attempt: 2 }, {}, 'plan_differs: says attempt 1 instead of 2'],
+    ['runs another workload than planned', told, { workloadHash: 'v' }, 'plan_differs: says workloadHash v instead of w'],
+    ['is another instance’s by its plan', told, { instanceId: 'i-7' }, 'plan_differs: says instanceId i-7 instead of i-1'],
+    ['was never started and is in no plan', { ...told, phase: 'SCHEDULED', undo: [] }, undefined, ''],
+    ['was never started and is in the plan', { ...told, phase: 'SCHEDULED', undo: [] }, {}, 'plan_before_start: is in the plan, though instance i-1 was never started there'],
+    ['stops', { ...told, phase: 'STOPPING', operation }, { wanted: 'stopped' }, ''],
+    ['stops and is to run by its plan', { ...told, phase: 'STOPPING', operation }, {}, 'plan_differs: says wanted running instead of stopped'],
+    ['is being removed', { ...told, phase: 'STOPPING', operation: { ...operation, step: 'remove' } }, { wanted: 'absent' }, ''],
+    ['is being undone', { ...told, operation: { ...operation, step: 'start', state: 'undo' } }, { wanted: 'absent' }, ''],
+    ['is STOPPED', { ...told, phase: 'STOPPED' }, { wanted: 'stopped' }, ''],
+    ['is in a phase of which nothing is known', { ...told, phase: 'GRADING' }, { wanted: 'absent' }, ''],
+  ])('knows what must be in the plan of what %s', (_what, status, entry, finding) => {
+    const found = findings(({ instances, workers }) => {
+      instances[0]!.status = status;
+      workers[0]!.plan = [...(entry ? [{ ...planned('a-1'), ...entry }] : []), planned('a-2')];
+    });
+    expect(found.map(({ code, message }) => `${code}: ${message}`).join('; ')).toBe(finding);
+    expect(found.every(({ object }) => object === 'workers/w-1/plan/a-1')).toBe(true);
   });
 
   it.each(instancePhases)('knows whether an instance that is %s may hold an allocation', (phase) => {

@@ -58,8 +58,8 @@ export class Stuck {
   /** A nudge says only "look", so one that was not needed does no harm. Throws ObjectNotFoundError. */
   async nudge(kind: LifecycleObjectKind, id: string, context: RequestContext): Promise<NudgedDocument> {
     const { cached, fresh } = this.dependencies;
-    if (kind === 'instances') cached.instance(id) ?? (await fresh.instance(id));
-    else cached.worker(id) ?? (await fresh.worker(id));
+    const isKnown = (kind === 'instances' ? cached.instance(id) : cached.worker(id)) !== undefined;
+    if (!isKnown) await (kind === 'instances' ? fresh.instance(id) : fresh.worker(id));
     return this.nudgeThese([{ kind, id }], context);
   }
 

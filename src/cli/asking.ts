@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
+import { BerthClient } from '../client/berth-client';
+import type { Query } from '../client/http';
+import { ProblemError } from '../client/problem-error';
+import { administrationTimeoutMs } from '../domain/limits';
 import { say } from './print';
-import type { Query } from './request';
-import { ask } from './request';
 import type { Server } from './server';
 import { serverOf } from './server';
 
@@ -11,20 +13,35 @@ interface GlobalOptions {
   readonly output: 'table' | 'json';
 }
 
-/** The server that a command was told to ask. */
-export function serverFor(command: Command): Server {
-  return serverOf(command.optsWithGlobals<GlobalOptions>().server, process.env);
+/** Nothing that is Berth's came back from the server that a command was told to ask. */
+export class NoAnswerError extends Error {
+  constructor(readonly server: Server, cause: unknown) {
+    super(`${server.url} does not answer as Berth does: ${reasonOf(cause)}`, { cause });
+    this.name = 'NoAnswerError';
+  }
 }
 
 /** Asks and prints the answer: as it came for programs, as `show` has it for people. Answers it, too. */
-export async function askAndPrint<Body>(
-  command: Command,
-  method: 'GET' | 'POST',
-  path: string,
-  show: (body: Body) => string,
-  query: Query = {},
-): Promise<Body> {
-  const body = await ask<Body>(serverFor(command), method, path, query);
-  say(command.optsWithGlobals<GlobalOptions>().output === 'json' ? JSON.stringify(body, undefined, 2) : show(body));
+export async function askAndPrint<Body>(command: Command, method: 'GET' | 'POST', path: string, show: (body: Body) => string, query: Query = {}): Promise<Body> {
+  const { server: named, output } = command.optsWithGlobals<GlobalOptions>();
+  const server = serverOf(named, process.env);
+  const body = await ask<Body>(server, method, path, query);
+  say(output === 'json' ? JSON.stringify(body, undefined, 2) : show(body));
   return body;
+}
+
+async function ask<Body>(server: Server, method: 'GET' | 'POST', path: string, query: Query): Promise<Body> {
+  try {
+    return await new BerthClient({ url: server.url }).request<Body>(method, `/api/v1${path}`, { query, timeoutMs: administrationTimeoutMs });
+  } catch (error) {
+    // Of a refusal Berth names the request; whatever does not is somebody else, or nobody.
+    if (error instanceof ProblemError && error.requestId !== undefined) throw error;
+    throw new NoAnswerError(server, error);
+  }
+}
+
+/** fetch says only that it failed; why is in the cause of its error. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? reasonOf(error.cause) : error.message || error.name;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { registerAdminCommands } from './admin';
 import { FoundSomething, UsageError } from './errors';
-import { describeFailure } from './print';
+import { describeFailure } from './failures';
 
 /** Entry of the `berth` command: 0 when all is well, 1 when it was refused, failed or found something, 2 when it cannot be meant. */
 

@@ -256,6 +256,8 @@ export const eventFilterValuesMax = 64;
 export const clientBackoffMsMin = 200;
 export const clientBackoffMsMax = 5_000;
 export const clientRequestTimeoutMs = 30_000;
+/** How long the command waits for an answer that reads the whole log, or for each member of etcd to defragment. */
+export const administrationTimeoutMs = 10 * 60_000;
 /** Longest frame of a stream of events: all that one commit may hold, as JSON within JSON. */
 export const eventFrameCharactersMax = 4 * commitBytesMax;
 /** A stream of events without even a comment for this long is taken for dead. */

@@ -117,7 +117,7 @@ test('a server that starts remembers the end of the record, and serves it when M
   const second = await start(world, { filledMax: 20 }, ({ auditEvents }) => {
     const newest = (limit: number) => auditEvents.newest(limit).finally(() => setImmediate(() => (filled = true)));
     const after = () => Promise.reject(new MongoUnavailableError('read', new Error('down')));
-    return { auditEvents: { newest, after, ofSubject: after, has: after } };
+    return { auditEvents: { newest, after, ofSubject: after, has: after, scan: auditEvents.scan.bind(auditEvents) } };
   });
   await eventually('the memory is filled', () => filled);
   const recent = await second.client.get<EventPoll>(`/api/v1/events?cursor=${all.at(-20)!.id}`);

@@ -4,7 +4,7 @@ import type { Allocation, InstanceStatus } from '../../../../src/domain/instance
 import type { LedgerState } from '../../../../src/domain/ledger';
 import { auditLedger } from '../../../../src/domain/ledger';
 import type { PlanEntry } from '../../../../src/domain/plan';
-import { CorruptPortBitmapError, inRange } from '../../../../src/domain/port-bitmap';
+import { inRange } from '../../../../src/domain/port-bitmap';
 import type { WorkerCapacity, WorkerPorts, WorkerSpec } from '../../../../src/domain/worker';
 import { keys } from '../../../../src/stores/etcd/keys';
 import type { RunHistory, StoreChange, StoreRevision } from '../history';
@@ -81,15 +81,10 @@ class LedgerFold {
 
   private auditedByTheProduct(part: LedgerState): Finding[] {
     const holders = new Map(part.instances.map(({ id, allocation }) => [`instances/${id}`, allocation?.workerId]));
-    try {
-      return auditLedger(part)
-        // Workers that were not touched are not handed in, and yet exist.
-        .filter(({ code, object }) => code !== 'allocation_without_worker' || this.spec(holders.get(object) ?? '') === undefined)
-        .map(({ code, object, message }) => ({ rule: code.replaceAll('_', '-'), object, message }));
-    } catch (error) {
-      if (!(error instanceof CorruptPortBitmapError)) throw error;
-      return part.workers.map(({ id }) => ({ rule: 'port-bitmap-damaged', object: keys.workerPorts(id), message: error.message }));
-    }
+    return auditLedger(part)
+      // Workers that were not touched are not handed in, and yet exist.
+      .filter(({ code, object }) => code !== 'allocation_without_worker' || this.spec(holders.get(object) ?? '') === undefined)
+      .map(({ code, object, message }) => ({ rule: code.replaceAll('_', '-'), object, message }));
   }
 
   private oversubscribed(workerId: string): Finding[] {

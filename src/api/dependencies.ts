@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { ObjectReference } from '../domain/answer';
 import type { DefinitionBody } from '../domain/definition';
+import type { Epochs } from '../domain/epochs';
 import type { CloudEvent } from '../domain/events';
 import type { WorkflowRun } from '../domain/workflow-run';
 import type { Workload } from '../domain/workload';
@@ -58,6 +59,8 @@ export interface ApiDependencies {
   readonly etcdMembers: ReadonlyMap<string, EtcdClient>;
   /** Quota of etcd's store; new work is refused when most of it is used. */
   readonly etcdQuotaBytes: number;
+  /** The epoch that the store is in, and those before it. */
+  readonly epochs: Epochs;
   readonly committer: Committer;
   readonly fresh: FreshObjects;
   readonly cached: CachedObjects;

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
+import type { Epochs } from '../domain/epochs';
 import { migrationWaitMs } from '../domain/limits';
 import { EtcdClient } from '../stores/etcd/client';
 import { Committer } from '../stores/etcd/committer';
@@ -16,6 +17,7 @@ import type { Metrics } from './metrics';
 /** The live state, as every process of the control plane uses it. */
 export interface LiveStores {
   readonly client: EtcdClient;
+  readonly epochs: Epochs;
   readonly cache: WatchCache;
   readonly cached: CachedObjects;
   readonly fresh: FreshObjects;
@@ -33,7 +35,7 @@ export function migrationLock(leases: Leases): OneAtATime {
 /** Connects to etcd, opens its epoch, and resolves when the watch cache holds everything. */
 export async function openLiveStores(settings: Pick<Settings, 'etcdEndpoints' | 'etcdPrefix'>, log: Logger, metrics: Metrics): Promise<LiveStores> {
   const client = new EtcdClient({ endpoints: settings.etcdEndpoints, prefix: settings.etcdPrefix, telemetry: metrics });
-  const epoch = await openEpoch(client).catch((cause: unknown) => {
+  const epochs = await openEpoch(client).catch((cause: unknown) => {
     client.close();
     throw new Error(`etcd at ${settings.etcdEndpoints.join(', ')} does not answer; is it running, and is BERTH_ETCD_ENDPOINTS right?`, { cause });
   });
@@ -42,10 +44,11 @@ export async function openLiveStores(settings: Pick<Settings, 'etcdEndpoints' | 
   metrics.follow(cache);
   return {
     client,
+    epochs,
     cache,
     cached: new CachedObjects(cache),
     fresh: new FreshObjects(client),
-    committer: new Committer(client, () => epoch),
+    committer: new Committer(client, () => epochs.epoch),
     leases: new Leases(client),
     close: () => {
       cache.stop();

@@ -57,7 +57,7 @@ export class TestApi {
     const metrics = new Metrics(pino({ level: 'silent' }));
     const etcd = new EtcdClient({ endpoints: [world.etcdEndpoint ?? servers.etcd], prefix: world.prefix, telemetry: metrics });
     const mongo = connectMongo({ uri: servers.mongodb, database: world.database, appName: 'test', telemetry: metrics });
-    const epoch = await openEpoch(etcd);
+    const epochs = await openEpoch(etcd);
     const cache = new WatchCache(etcd, () => undefined);
     await cache.start();
     metrics.follow(cache);
@@ -69,7 +69,8 @@ export class TestApi {
       etcd,
       etcdMembers: new Map([[world.etcdEndpoint ?? servers.etcd, etcd]]),
       etcdQuotaBytes: world.etcdQuotaBytes ?? 2 * 1024 ** 3,
-      committer: new Committer(etcd, () => epoch),
+      epochs,
+      committer: new Committer(etcd, () => epochs.epoch),
       fresh: new FreshObjects(etcd),
       cached: new CachedObjects(cache),
       cache,

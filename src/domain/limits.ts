@@ -265,6 +265,19 @@ export const eventStreamSilenceMsMax = 3 * eventStreamHeartbeatIntervalMs;
 /** After so many streams that told nothing a client polls: something on the way keeps streams back. */
 export const eventStreamsSilentMax = 2;
 
+// Backup and restore.
+/** Documents and characters of a copy that are inserted at once. */
+export const copyBatchDocumentsMax = 500;
+export const copyBatchCharactersMax = 4 * 1024 * 1024;
+/** Documents of lost history that are set apart at once: the embedded server reads the whole collection for each delete. */
+export const lostBatchDocumentsMax = 500;
+/** How far behind the copy the revisions of a restored store begin at least. */
+export const restoreRevisionGapMin = 1_000_000_000;
+/** A quota that the etcd of a restore does not meet, also with a copy of one that was full. */
+export const restoringEtcdQuotaBytes = 2 ** 40;
+/** How long etcdutl may take over a snapshot of the size of etcd's quota. */
+export const etcdutlTimeoutMs = 10 * 60 * 1000;
+
 // Servers and processes started on this machine (demo, dev, tests).
 /** The quota of an embedded etcd; a foreign one has its own. */
 export const embeddedEtcdQuotaBytes = 2 * 1024 ** 3;

@@ -1,5 +1,5 @@
 /** The servers that an embedded start needs, each pinned by a Go module of its own under `tools/`. */
-export type BinaryName = 'etcd' | 'etcdctl' | 'temporal' | 'ferretdb';
+export type BinaryName = 'etcd' | 'etcdctl' | 'etcdutl' | 'temporal' | 'ferretdb';
 
 /** How one of them is found or built. */
 export interface PinnedBinary {
@@ -42,6 +42,17 @@ export const pinnedBinaries: Readonly<Record<BinaryName, PinnedBinary>> = {
     linkerFlags: '-s -w',
     versionArguments: ['version'],
     versionPattern: /etcdctl version: (\d+\.\d+\.\d+)/,
+    buildTakes: 'a few seconds',
+  },
+  etcdutl: {
+    name: 'etcdutl',
+    version: '3.6.8',
+    variable: 'BERTH_ETCDUTL_BINARY',
+    module: 'etcdutl',
+    goPackage: 'go.etcd.io/etcd/etcdutl/v3',
+    linkerFlags: '-s -w',
+    versionArguments: ['version'],
+    versionPattern: /etcdutl version: (\d+\.\d+\.\d+)/,
     buildTakes: 'a few seconds',
   },
   temporal: {

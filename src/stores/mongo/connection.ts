@@ -44,6 +44,8 @@ const operationTimeoutMsDefault = mongoServerSelectionTimeoutMs + mongoWaitQueue
 /** One database, connected at its first use and again whenever the connection was lost. */
 export interface MongoConnection {
   collection<T extends Document>(name: string): Collection<T>;
+  /** Names of the collections that are there. */
+  collectionNames(): Promise<string[]>;
   /**
    * Runs an operation; whatever kept it from being answered becomes `MongoUnavailableError`, `operation` completes "did not …".
    * While the server does not answer that is said at once. Operations have names from a small set: they are counted by name.
@@ -93,6 +95,7 @@ export function connectMongo(options: MongoOptions): MongoConnection {
   };
   return {
     collection: (name) => database.collection(name),
+    collectionNames: () => attempt('list its collections', async () => (await database.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name)),
     attempt,
     ping: () => attempt('answer a ping', async () => void (await database.command({ ping: 1 }))),
     breaker,

@@ -39,7 +39,7 @@ function bytesOf(documents: readonly Recorded[]): number {
 }
 
 /** Inserts what is not there; answers those whose id was taken. */
-async function insertNew<T extends Recorded>(collection: Collection<T>, documents: readonly T[]): Promise<T[]> {
+export async function insertNew<T extends Recorded>(collection: Collection<T>, documents: readonly T[]): Promise<T[]> {
   try {
     await collection.insertMany(documents as Array<OptionalUnlessRequiredId<T>>, { ordered: false });
     return [];

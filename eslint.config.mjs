@@ -3,17 +3,18 @@ import tseslint from 'typescript-eslint';
 
 /** Which folders a folder of src/ must not import; the same arrows are held by test/architecture.test.ts. */
 const forbidden = {
-  domain: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes', 'client', 'cli'],
-  workflows: ['leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes', 'client', 'cli'],
-  activities: ['workflows', 'leaders', 'engine', 'agent', 'api', 'processes', 'client', 'cli'],
-  leaders: ['workflows', 'engine', 'drivers', 'agent', 'api', 'processes', 'client', 'cli'],
-  engine: ['leaders', 'drivers', 'agent', 'api', 'processes', 'client', 'cli'],
-  stores: ['workflows', 'activities', 'leaders', 'engine', 'drivers', 'agent', 'api', 'processes', 'client', 'cli'],
-  drivers: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'agent', 'api', 'processes', 'client', 'cli'],
-  client: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes', 'cli'],
-  agent: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'api', 'processes', 'cli'],
-  api: ['workflows', 'activities', 'leaders', 'engine', 'drivers', 'agent', 'processes', 'client', 'cli'],
+  domain: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes', 'client', 'cli', 'recovery'],
+  workflows: ['leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes', 'client', 'cli', 'recovery'],
+  activities: ['workflows', 'leaders', 'engine', 'agent', 'api', 'processes', 'client', 'cli', 'recovery'],
+  leaders: ['workflows', 'engine', 'drivers', 'agent', 'api', 'processes', 'client', 'cli', 'recovery'],
+  engine: ['leaders', 'drivers', 'agent', 'api', 'processes', 'client', 'cli', 'recovery'],
+  stores: ['workflows', 'activities', 'leaders', 'engine', 'drivers', 'agent', 'api', 'processes', 'client', 'cli', 'recovery'],
+  drivers: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'agent', 'api', 'processes', 'client', 'cli', 'recovery'],
+  client: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes', 'cli', 'recovery'],
+  agent: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'api', 'processes', 'cli', 'recovery'],
+  api: ['workflows', 'activities', 'leaders', 'engine', 'drivers', 'agent', 'processes', 'client', 'cli', 'recovery'],
   cli: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes'],
+  recovery: ['workflows', 'activities', 'leaders', 'engine', 'drivers', 'agent', 'api', 'processes', 'client', 'cli'],
 };
 
 const zones = Object.entries(forbidden).map(([target, from]) => ({

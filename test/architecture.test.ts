@@ -12,12 +12,13 @@ const allowed: Readonly<Record<string, { readonly values: readonly string[]; rea
   leaders: { values: ['domain', 'stores', 'activities'] },
   engine: { values: ['domain', 'stores', 'workflows'], types: ['activities'] },
   stores: { values: ['domain'] },
+  recovery: { values: ['domain', 'stores'] },
   drivers: { values: ['domain'] },
   client: { values: ['domain'] },
   agent: { values: ['domain', 'drivers', 'client'] },
   api: { values: ['domain', 'stores'] },
   cli: { values: ['domain', 'client', 'recovery'] },
-  processes: { values: ['domain', 'stores', 'drivers', 'agent', 'api', 'client', 'activities', 'leaders', 'engine', 'workflows'] },
+  processes: { values: ['domain', 'stores', 'drivers', 'agent', 'api', 'client', 'activities', 'leaders', 'engine', 'workflows', 'recovery'] },
 };
 
 /** Packages that only one folder may know; processes wire and may know all. */

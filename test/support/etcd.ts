@@ -28,6 +28,8 @@ export function closeClients(): void {
 export interface OwnEtcdOptions {
   /** etcd's own default, 2 GiB, unless given. */
   readonly quotaBytes?: number;
+  /** Fills the data directory before etcd starts on it. */
+  readonly prepare?: (dataDirectory: string) => Promise<void>;
 }
 
 /**
@@ -45,6 +47,7 @@ export class OwnEtcd {
   static async start(options: OwnEtcdOptions = {}): Promise<OwnEtcd> {
     const report = () => undefined;
     const directory = await createRunDirectory('etcd', report);
+    await options.prepare?.(join(directory.path, 'etcd'));
     const binary = await findBinary('etcd', { report });
     const start = (port?: number) => startServer(plainEtcd(directory.path, options), { directory: directory.path, binary, report, ...(port !== undefined && { port }) });
     const { child, ports } = await start();

@@ -77,7 +77,8 @@ async function startAlone(directory: string, dataDirectory: string, report: (lin
         '--log-level=warn',
       ],
       probe: async ([client]) => {
-        const health = await probeHttp(`http://127.0.0.1:${client}/health`);
+        // A copy of a full etcd still has its alarm.
+        const health = await probeHttp(`http://127.0.0.1:${client}/health?exclude=NOSPACE`);
         if (!health.includes('"health":"true"')) throw new Error(`/health says ${health}`);
       },
     },

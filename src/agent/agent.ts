@@ -105,19 +105,33 @@ export class Agent {
   }
 
   private hear(frame: PlanFrame): void {
-    const { view, changed } = mergePlan(this.view, frame);
+    const former = this.view;
+    const { view, changed } = mergePlan(former, frame);
     this.view = view;
+    const { epochs } = view;
     for (const allocationId of changed) {
       const known = view.known.get(allocationId);
-      if (known?.kind === 'entry') this.allocationOf(allocationId, known.entry.instanceId).want(known.entry);
-      else this.allocations.get(allocationId)?.want(undefined);
+      if (known?.kind === 'entry') this.allocationOf(allocationId, known.entry.instanceId).want(known.entry, epochs);
+      else this.allocations.get(allocationId)?.want(undefined, epochs);
     }
+    const wasTold = former.snapshot.revision !== '0';
+    if (wasTold && epochs.epoch > former.epochs.epoch) this.tellAnew();
+  }
+
+  /** The store was set back: what it was told of this host may be lost with what came after the copy. */
+  private tellAnew(): void {
+    this.logger.warn({ epoch: this.view.epochs.epoch }, 'the control plane was restored from a copy; telling it everything again');
+    this.toldHostPorts = '';
+    this.tellHostPorts();
   }
 
   /** The allocation is no longer this worker's: as if the plan had said so. */
   private giveUp({ allocationId, planRevision }: ReportedObservation): void {
+    const known = this.view.known.get(allocationId);
+    // A newer entry has been heard meanwhile: the verdict was on an older one.
+    if (known?.at.revision !== planRevision) return;
     this.logger.warn({ allocationId }, 'superseded: removing what runs of it');
-    this.hear({ event: 'removed', data: { allocationId, revision: planRevision } });
+    this.hear({ event: 'removed', data: { allocationId, ...known.at } });
   }
 
   private allocationOf(id: string, instanceId: string): Allocation {

@@ -1,7 +1,11 @@
 import type { Logger } from 'pino';
 import { failpoint } from '../failpoints';
 import { agentCloseMsMax } from '../domain/limits';
+import type { Epochs } from '../domain/epochs';
+import { firstEpochs } from '../domain/epochs';
 import type { PlannedEntry } from '../domain/plan';
+import { floorAfter } from '../domain/plan-floor';
+import { isNewEpoch } from '../domain/plan-merge';
 import type { Workload } from '../domain/workload';
 import { instanceDirectory } from '../drivers/runtimes/host-directory';
 import { RuntimeFailure } from '../drivers/runtimes/runtime';
@@ -34,6 +38,10 @@ export interface AllocationHost extends AttemptHost {
  */
 export class Allocation {
   private wanted: PlannedEntry | undefined;
+  /** The newest entry that was ever heard, also when the plan has none any more. */
+  private heard: PlannedEntry | undefined;
+  /** Of the store, as they were told with it. */
+  private epochs: Epochs = firstEpochs;
   /** As on disk, or as it would be if the disk were not full. */
   private record: AllocationRecord | undefined;
   /** The attempt of which something may run. */
@@ -68,18 +76,29 @@ export class Allocation {
   }
 
   /** Tells what the plan now says of it: its newest entry, or undefined once it has none. */
-  want(entry: PlannedEntry | undefined): void {
+  want(entry: PlannedEntry | undefined, epochs: Epochs): void {
     this.wanted = entry;
-    if (entry && entry.wanted !== 'running') this.stopFloor = Math.max(this.stopFloor, entry.attempt);
+    this.epochs = epochs;
+    if (entry) this.hear(entry);
     const { starting } = this;
-    if (starting && (entry?.wanted !== 'running' || entry.attempt > starting.attempt)) starting.abort.abort();
+    if (starting && (entry?.wanted !== 'running' || entry.attempt !== starting.attempt)) starting.abort.abort();
     this.poke();
+  }
+
+  private hear(entry: PlannedEntry): void {
+    const { heard } = this;
+    // What was told of lost history may have been lost with it.
+    if (heard && isNewEpoch(heard, entry)) this.lastReport = '';
+    if (heard) this.stopFloor = floorAfter({ entry: heard, floor: this.stopFloor }, entry, this.epochs);
+    if (entry.wanted !== 'running') this.stopFloor = Math.max(this.stopFloor, entry.attempt);
+    this.heard = entry;
   }
 
   /** Takes up what a former agent process has left. Resolves once it is known what runs; the rest follows by itself. */
   async recover(record: AllocationRecord): Promise<void> {
     this.record = record;
     this.wanted = record.entry;
+    this.heard = record.entry;
     if (record.outcome?.state !== 'absent') this.host.ownership.claim(this.instanceId, this.id);
     if (record.live) await this.adopt(record.live);
     this.poke();
@@ -130,10 +149,17 @@ export class Allocation {
     if (this.isClosed) return;
     const entry = this.wanted;
     if (!entry) return this.vanish();
+    this.leaveLostHistory(entry);
     if (entry.wanted !== 'running') return this.halt(entry, entry.wanted);
     if (entry.attempt > this.floor) return this.start(entry);
     if (this.attempt && !this.attempt.isReady) return this.bringUp(this.attempt.number, () => Promise.resolve());
     return this.confirm(entry);
+  }
+
+  /** What is on disk may be of attempts that the control plane does not know; it is written anew with what is done next. */
+  private leaveLostHistory(entry: PlannedEntry): void {
+    const { record, attempt } = this;
+    if (record) this.record = { ...record, floor: floorAfter({ ...record, running: attempt?.number }, entry, this.epochs) };
   }
 
   /** Ends an attempt that has failed or ended by itself, or that was to stop before the plan wanted it running again. */

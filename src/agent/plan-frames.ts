@@ -1,5 +1,6 @@
 import { isPathSegment } from '../drivers/runtimes/host-directory';
-import type { PlanFrame, PlannedEntry, Wanted } from '../domain/plan';
+import type { Epochs } from '../domain/epochs';
+import type { PlanFrame, PlannedEntry, PlanPosition, Wanted } from '../domain/plan';
 import type { ServerSentEvent } from '../client/event-stream';
 
 const wantedStates: readonly Wanted[] = ['running', 'stopped', 'absent'];
@@ -11,13 +12,13 @@ const wantedStates: readonly Wanted[] = ['running', 'stopped', 'absent'];
 export function planFrameOf({ event, data }: ServerSentEvent): PlanFrame | undefined {
   if (event === 'entry') return { event, data: requireEntry(JSON.parse(data)) };
   if (event === 'removed') {
-    const { allocationId, revision } = JSON.parse(data) as Record<string, unknown>;
-    return { event, data: { allocationId: requireId('allocationId', allocationId), revision: requireRevision(revision) } };
+    const { allocationId, ...position } = JSON.parse(data) as Record<string, unknown>;
+    return { event, data: { allocationId: requireId('allocationId', allocationId), ...requirePosition(position) } };
   }
   if (event === 'snapshot') {
-    const { revision, entries } = JSON.parse(data) as Record<string, unknown>;
+    const { entries, epochs, ...position } = JSON.parse(data) as Record<string, unknown>;
     if (!Array.isArray(entries)) throw new TypeError('a plan snapshot without entries');
-    return { event, data: { revision: requireRevision(revision), entries: entries.map(requireEntry) } };
+    return { event, data: { ...requirePosition(position), ...(epochs !== undefined && { epochs: requireEpochs(epochs) }), entries: entries.map(requireEntry) } };
   }
   return undefined;
 }
@@ -26,7 +27,7 @@ function requireEntry(value: unknown): PlannedEntry {
   const entry = value as PlannedEntry;
   requireId('allocationId', entry.allocationId);
   requireId('instanceId', entry.instanceId);
-  requireRevision(entry.revision);
+  requirePosition({ ...entry });
   if (!Number.isSafeInteger(entry.attempt) || entry.attempt < 0) throw refusal('attempt', entry.attempt);
   if (!wantedStates.includes(entry.wanted)) throw refusal('wanted', entry.wanted);
   if (!/^[0-9a-f]{64}$/.test(entry.workloadHash)) throw refusal('workloadHash', entry.workloadHash);
@@ -36,6 +37,26 @@ function requireEntry(value: unknown): PlannedEntry {
 function requireId(name: string, value: unknown): string {
   if (typeof value !== 'string' || !isPathSegment(value)) throw refusal(name, value);
   return value;
+}
+
+function requirePosition({ epoch, revision }: Record<string, unknown>): PlanPosition {
+  return { ...(epoch !== undefined && { epoch: requireEpoch(epoch) }), revision: requireRevision(revision) };
+}
+
+function requireEpochs(value: unknown): Epochs {
+  const epochs = value as Epochs;
+  requireEpoch(epochs.epoch);
+  if (!Array.isArray(epochs.history)) throw refusal('history', epochs.history);
+  for (const past of epochs.history) {
+    requireEpoch(past.epoch);
+    requireRevision(past.lastGoodRevision);
+  }
+  return epochs;
+}
+
+function requireEpoch(value: unknown): number {
+  if (!Number.isSafeInteger(value) || (value as number) < 1) throw refusal('epoch', value);
+  return value as number;
 }
 
 function requireRevision(value: unknown): string {

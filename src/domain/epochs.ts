@@ -1,4 +1,4 @@
-import { compareRevisions } from './plan-merge';
+import { compareRevisions } from './revisions';
 
 /** An epoch that is over: what came after its last good revision was lost when an older copy was restored. */
 export interface PastEpoch {
@@ -41,6 +41,15 @@ export function positionOf(epochs: Epochs, epoch: number, revision: string): Pos
   // An epoch that is passed over was opened by a restore from the same or an older copy, and left by the next one.
   if (past === undefined || isBefore(revision, past.firstRevision)) return 'lost';
   return compareRevisions(revision, past.lastGoodRevision) > 0 ? 'lost' : 'past';
+}
+
+/**
+ * Up to which revision the history counts that was told of in an epoch; undefined in the one that the store is in. What an
+ * epoch tells of may be older than it. Of one that was passed over nothing but what it began with counts.
+ */
+export function lastGoodRevisionOf(epochs: Epochs, epoch: number): string | undefined {
+  if (epoch >= epochs.epoch) return undefined;
+  return epochs.history.filter((past) => past.epoch <= epoch).at(-1)?.lastGoodRevision ?? '0';
 }
 
 /** The epoch of an event's id; undefined if it is none. */

@@ -1,3 +1,5 @@
+import type { Epochs } from './epochs';
+
 /**
  * The plan is the only voice to a host. These are the shapes that the control plane and an agent exchange,
  * and the rule by which an agent merges what it hears.
@@ -18,14 +20,24 @@ export interface PlanEntry {
   readonly workloadHash: string;
 }
 
-/** A plan entry with the etcd revision at which it was put (decimal string). */
-export interface PlannedEntry extends PlanEntry {
+/**
+ * Where something that is told of a plan stands: revisions are comparable within an epoch of the store only, and a later
+ * epoch outranks all revisions of an earlier one. A control plane of before there were epochs says none, and is in the first.
+ */
+export interface PlanPosition {
+  /** The epoch in which it is told, also of an entry that was put in an earlier one. */
+  readonly epoch?: number;
+  /** Of etcd, a decimal string. */
   readonly revision: string;
 }
 
+/** A plan entry with the etcd revision at which it was put. */
+export interface PlannedEntry extends PlanEntry, PlanPosition {}
+
 /** The whole plan of a worker at one revision. */
-export interface PlanSnapshot {
-  readonly revision: string;
+export interface PlanSnapshot extends PlanPosition {
+  /** Of the store: what an agent did beyond their last good revisions is unknown to the control plane. */
+  readonly epochs?: Epochs;
   readonly entries: readonly PlannedEntry[];
 }
 
@@ -120,4 +132,4 @@ export interface ObservationsResponse {
 export type PlanFrame =
   | { readonly event: 'snapshot'; readonly data: PlanSnapshot }
   | { readonly event: 'entry'; readonly data: PlannedEntry }
-  | { readonly event: 'removed'; readonly data: { readonly allocationId: string; readonly revision: string } };
+  | { readonly event: 'removed'; readonly data: { readonly allocationId: string } & PlanPosition };

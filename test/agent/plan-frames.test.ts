@@ -20,6 +20,17 @@ describe('planFrameOf', () => {
     expect(planFrameOf({ event: 'removed', data: JSON.stringify(removed) })).toEqual({ event: 'removed', data: removed });
   });
 
+  test('reads the epochs of a store that was restored', () => {
+    const epochs = { epoch: 2, firstRevision: '90', history: [{ epoch: 1, lastGoodRevision: '17' }] };
+    const snapshot = { epoch: 2, epochs, revision: '98', entries: [{ ...entry, epoch: 2 }] };
+    expect(planFrameOf({ event: 'snapshot', data: JSON.stringify(snapshot) })).toEqual({ event: 'snapshot', data: snapshot });
+    const removed = { allocationId: 'a-1', epoch: 2, revision: '99' };
+    expect(planFrameOf({ event: 'removed', data: JSON.stringify(removed) })).toEqual({ event: 'removed', data: removed });
+    for (const bad of [{ epoch: 0 }, { epoch: '2' }, { epochs: {} }, { epochs: { epoch: 2, history: [{ epoch: 1 }] } }, { epochs: { epoch: 2, history: {} } }]) {
+      expect(() => planFrameOf({ event: 'snapshot', data: JSON.stringify({ ...snapshot, ...bad }) })).toThrow(TypeError);
+    }
+  });
+
   test('does not know every event', () => {
     expect(planFrameOf({ event: 'praise', data: 'not even JSON' })).toBeUndefined();
   });
@@ -35,6 +46,7 @@ describe('planFrameOf', () => {
     ['a negative attempt', { attempt: -1 }],
     ['a revision that is a number', { revision: 17 }],
     ['a revision that is no number', { revision: 'x' }],
+    ['an epoch that is no number', { epoch: 'x' }],
   ])('%s is refused, alone and in a snapshot', (_name, change) => {
     const bad = { ...entry, ...change };
     expect(() => planFrameOf({ event: 'entry', data: JSON.stringify(bad) })).toThrow(TypeError);

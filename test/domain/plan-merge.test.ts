@@ -1,6 +1,7 @@
 import fc from 'fast-check';
+import type { Epochs } from '../../src/domain/epochs';
 import type { PlanFrame, PlannedEntry } from '../../src/domain/plan';
-import { compareRevisions, mergePlan, planViewOf, type PlanView } from '../../src/domain/plan-merge';
+import { comparePositions, mergePlan, planViewOf, type PlanView } from '../../src/domain/plan-merge';
 
 const empty = planViewOf([]);
 
@@ -11,13 +12,21 @@ const put = (allocationId: string, revision: number): PlanFrame => ({ event: 'en
 const removed = (allocationId: string, revision: number): PlanFrame => ({ event: 'removed', data: { allocationId, revision: `${revision}` } });
 const snapshot = (revision: number, ...entries: PlannedEntry[]): PlanFrame => ({ event: 'snapshot', data: { revision: `${revision}`, entries } });
 
+/** As the control plane tells it once it was restored. */
+function later(frame: PlanFrame): PlanFrame {
+  const epoch = 2;
+  if (frame.event === 'entry') return { ...frame, data: { ...frame.data, epoch } };
+  if (frame.event === 'removed') return { ...frame, data: { ...frame.data, epoch } };
+  return { ...frame, data: { ...frame.data, epoch, entries: frame.data.entries.map((each) => ({ ...each, epoch })) } };
+}
+
 function mergeAll(frames: readonly PlanFrame[], view: PlanView = empty): PlanView {
   return frames.reduce((former, frame) => mergePlan(former, frame).view, view);
 }
 /** The plan that a view stands for: allocation and revision of each entry. */
 function planOf(view: PlanView): Record<string, string> {
   const entries = [...view.known].filter(([, known]) => known.kind === 'entry').sort();
-  return Object.fromEntries(entries.map(([id, known]) => [id, known.revision]));
+  return Object.fromEntries(entries.map(([id, known]) => [id, known.at.revision]));
 }
 
 describe('mergePlan', () => {
@@ -38,6 +47,26 @@ describe('mergePlan', () => {
     ['what the agent gave up is not brought back', [put('a', 5), removed('a', 5), snapshot(9, entry('a', 5)), snapshot(10, entry('a', 5))], {}],
   ])('%s', (_name, frames, plan) => {
     expect(planOf(mergeAll(frames))).toEqual(plan);
+  });
+
+  test.each<[string, PlanFrame[], Record<string, string>]>([
+    ['an older entry of a later epoch replaces', [put('a', 500), later(snapshot(9_000, entry('a', 400)))], { a: '400' }],
+    ['absence in a later epoch removes', [put('a', 400), put('b', 500), later(snapshot(9_000, entry('a', 400)))], { a: '400' }],
+    ['what was removed in lost history comes back', [put('a', 400), removed('a', 500), later(snapshot(9_000, entry('a', 400)))], { a: '400' }],
+    ['a snapshot of an earlier epoch says nothing', [later(snapshot(9_000)), snapshot(9_500, entry('a', 400))], {}],
+    ['an entry of an earlier epoch says nothing', [later(snapshot(9_000, entry('a', 400))), put('a', 9_999)], { a: '400' }],
+    ['a removal of an earlier epoch says nothing', [later(snapshot(9_000, entry('a', 400))), removed('a', 9_999)], { a: '400' }],
+    ['what is put in the later epoch replaces', [later(snapshot(9_000, entry('a', 400))), later(put('a', 9_001))], { a: '9001' }],
+    ['what is removed in the later epoch is gone', [later(snapshot(9_000, entry('a', 400))), later(removed('a', 9_001))], {}],
+    ['without a word of epochs it is the first one', [put('a', 400), { event: 'entry', data: { ...entry('a', 500), epoch: 1 } }], { a: '500' }],
+  ])('after a restore, %s', (_name, frames, plan) => {
+    expect(planOf(mergeAll(frames))).toEqual(plan);
+  });
+
+  test('knows the epochs of the newest snapshot', () => {
+    const epochs: Epochs = { epoch: 2, firstRevision: '8000', history: [{ epoch: 1, lastGoodRevision: '450' }] };
+    const view = mergeAll([put('a', 500), { event: 'snapshot', data: { epoch: 2, epochs, revision: '9000', entries: [] } }, snapshot(9_500)]);
+    expect(view.epochs).toEqual(epochs);
   });
 
   test('says which allocations changed, and only those', () => {
@@ -65,7 +94,7 @@ describe('mergePlan', () => {
           const next = mergePlan(view, frame).view;
           for (const [id, known] of next.known) {
             const former = view.known.get(id);
-            if (former) expect(compareRevisions(known.revision, former.revision)).toBeGreaterThanOrEqual(0);
+            if (former) expect(comparePositions(known.at, former.at)).toBeGreaterThanOrEqual(0);
           }
           view = next;
         }

@@ -2,6 +2,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Epochs } from '../../src/domain/epochs';
+import { firstEpochs, nextEpochs } from '../../src/domain/epochs';
 import { canonicalJson } from '../../src/domain/canonical-json';
 import type { ObservationsRequest, PlanFrame, PlannedEntry, RegisterRequest, Wanted } from '../../src/domain/plan';
 import type { Workload } from '../../src/domain/workload';
@@ -24,7 +26,9 @@ export class FakeControlPlane {
   readonly superseded = new Set<string>();
   private leaseId = '';
   private revision = 100;
-  private readonly plan = new Map<string, PlannedEntry>();
+  /** Undefined: as a control plane of before there were epochs. */
+  private epochs: Epochs | undefined;
+  private plan = new Map<string, PlannedEntry>();
   readonly workloads = new Map<string, Workload>();
   private readonly streams = new Set<http.ServerResponse>();
   private readonly events = new EventEmitter().setMaxListeners(0);
@@ -79,13 +83,23 @@ export class FakeControlPlane {
     const { instanceId } = workload;
     const entry = { schemaVersion: 1, allocationId, instanceId, attempt, wanted, workloadHash, revision: this.nextRevision() };
     this.plan.set(allocationId, entry);
-    this.send({ event: 'entry', data: entry });
+    this.send({ event: 'entry', data: { ...entry, ...this.told } });
     return entry;
+  }
+
+  /** Sets the plan back to what it is now, in a new epoch, when it is called. */
+  copy(): () => void {
+    const [plan, lastGoodRevision, epochs] = [new Map(this.plan), String(this.revision), this.epochs ?? firstEpochs];
+    return () => {
+      this.plan = plan;
+      this.revision += 1_000_000;
+      this.epochs = nextEpochs(epochs, { lastGoodRevision, firstRevision: String(this.revision), highestEpochSeen: 0 });
+    };
   }
 
   remove(allocationId: string): void {
     this.plan.delete(allocationId);
-    this.send({ event: 'removed', data: { allocationId, revision: this.nextRevision() } });
+    this.send({ event: 'removed', data: { allocationId, ...this.told, revision: this.nextRevision() } });
   }
 
   /** Removes an entry without telling: the next snapshot does. */
@@ -103,7 +117,7 @@ export class FakeControlPlane {
   }
 
   snapshot(): PlanFrame {
-    return { event: 'snapshot', data: { revision: String(this.revision), entries: [...this.plan.values()] } };
+    return { event: 'snapshot', data: { ...this.told, ...(this.epochs && { epochs: this.epochs }), revision: String(this.revision), entries: [...this.plan.values()].map((entry) => ({ ...entry, ...this.told })) } };
   }
 
   cutStreams(): void {
@@ -133,6 +147,10 @@ export class FakeControlPlane {
         this.events.once('received', () => (clearTimeout(timer), resolve()));
       });
     }
+  }
+
+  private get told(): { epoch?: number } {
+    return this.epochs ? { epoch: this.epochs.epoch } : {};
   }
 
   private nextRevision(): string {

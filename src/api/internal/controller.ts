@@ -51,7 +51,7 @@ export class AgentController {
   @ApiProduces('text/event-stream')
   @ApiResponse({ status: 200, description: 'A stream that does not end by itself.', schema: { type: 'string' } })
   plan(@AgentWorker() worker: WorkerEntries, @Res() response: Response): void {
-    const { cache, cached } = this.dependencies;
+    const { cache, cached, epochs } = this.dependencies;
     if (!cache.current) throw new ApiProblem('dependency_unavailable', 'this server does not follow etcd at the moment', { members: { dependency: 'etcd' } });
     const { agentTokenHash = '' } = worker.status.value;
     const isAllowed = () => {
@@ -59,7 +59,7 @@ export class AgentController {
       // A cache that has not seen the token yet has not seen it taken away.
       return known === undefined || known.status.revision < worker.status.revision || hasToken(known, agentTokenHash);
     };
-    streamPlan(response, { cache, cached, workerId: worker.id, isAllowed });
+    streamPlan(response, { cache, cached, epochs, workerId: worker.id, isAllowed });
   }
 
   @Post('observations')

@@ -3,7 +3,7 @@ import { canonicalJson } from '../../domain/canonical-json';
 import { nextForInstance } from '../../domain/instance-next';
 import { admissionAttemptsMax, minRevisionTimeoutMsDefault } from '../../domain/limits';
 import type { Observation, ObservationsRequest, ObservationsResponse } from '../../domain/plan';
-import { compareRevisions } from '../../domain/plan-merge';
+import { compareRevisions } from '../../domain/revisions';
 import { unchanged } from '../../stores/etcd/decisions';
 import { ObjectNotFoundError } from '../../stores/etcd/errors';
 import { keys } from '../../stores/etcd/keys';

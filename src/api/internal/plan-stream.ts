@@ -1,6 +1,7 @@
 import type { Response } from 'express';
+import type { Epochs } from '../../domain/epochs';
 import { planFrameCharactersMax, planStreamCommentIntervalMs } from '../../domain/limits';
-import type { PlanEntry, PlanFrame, PlannedEntry } from '../../domain/plan';
+import type { PlanEntry, PlanFrame, PlannedEntry, PlanPosition } from '../../domain/plan';
 import type { Entry } from '../../stores/etcd/client';
 import { keys } from '../../stores/etcd/keys';
 import type { CachedObjects } from '../../stores/etcd/objects';
@@ -10,6 +11,7 @@ import type { Applied, KeyChange, WatchCache } from '../../stores/etcd/watch-cac
 export interface PlanStreamOptions {
   readonly cache: WatchCache;
   readonly cached: CachedObjects;
+  readonly epochs: Epochs;
   readonly workerId: string;
   /** Whether the agent may still listen: its token may be taken away while the stream is open. */
   readonly isAllowed: () => boolean;
@@ -21,15 +23,17 @@ export interface PlanStreamOptions {
  * vouched for any more; the agent then opens another one, and starts with a snapshot.
  */
 export function streamPlan(response: Response, options: PlanStreamOptions): void {
-  const { cache, cached, workerId } = options;
+  const { cache, cached, epochs, workerId } = options;
+  const { epoch } = epochs;
   const send = (frame: PlanFrame) => write(response, `event: ${frame.event}\ndata: ${JSON.stringify(frame.data)}\n\n`);
   response.status(200).set({ 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
   const plan = cached.worker(workerId)?.plan ?? new Map<string, Entry<PlanEntry>>();
-  send({ event: 'snapshot', data: { revision: String(cache.revision), entries: [...plan.values()].map(planned) } });
+  const entries = [...plan.values()].map((entry) => planned(entry, epoch));
+  send({ event: 'snapshot', data: { epoch, epochs, revision: String(cache.revision), entries } });
   const unsubscribe = cache.onApplied((applied) => {
     // After a relist it is not known what was missed in between.
     if (applied.relisted || !options.isAllowed()) response.end();
-    else for (const frame of framesOf(workerId, applied)) send(frame);
+    else for (const frame of framesOf(options, applied)) send(frame);
   });
   const heartbeat = setInterval(() => {
     // Silence tells the agent that this server has lost etcd, and that it should ask another one.
@@ -49,16 +53,16 @@ function write(response: Response, text: string): void {
   if (response.writableLength > planFrameCharactersMax) response.destroy();
 }
 
-function framesOf(workerId: string, { changes, revision }: Applied): PlanFrame[] {
+function framesOf({ workerId, epochs: { epoch } }: PlanStreamOptions, { changes, revision }: Applied): PlanFrame[] {
   const prefix = keys.planEntry(workerId, '');
-  return changes.filter(({ key }) => key.startsWith(prefix)).map((change) => frameOf(change, change.key.slice(prefix.length), revision));
+  return changes.filter(({ key }) => key.startsWith(prefix)).map((change) => frameOf(change, change.key.slice(prefix.length), { epoch, revision: String(revision) }));
 }
 
-function frameOf({ entry }: KeyChange, allocationId: string, revision: number): PlanFrame {
-  if (entry) return { event: 'entry', data: planned(entry as Entry<PlanEntry>) };
-  return { event: 'removed', data: { allocationId, revision: String(revision) } };
+function frameOf({ entry }: KeyChange, allocationId: string, at: PlanPosition & { epoch: number }): PlanFrame {
+  if (entry) return { event: 'entry', data: planned(entry as Entry<PlanEntry>, at.epoch) };
+  return { event: 'removed', data: { allocationId, ...at } };
 }
 
-function planned({ value, revision }: Entry<PlanEntry>): PlannedEntry {
-  return { ...value, revision: String(revision) };
+function planned({ value, revision }: Entry<PlanEntry>, epoch: number): PlannedEntry {
+  return { ...value, epoch, revision: String(revision) };
 }

@@ -13,7 +13,7 @@ const forbidden = {
   client: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes', 'cli', 'recovery'],
   agent: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'api', 'processes', 'cli', 'recovery'],
   api: ['workflows', 'activities', 'leaders', 'engine', 'drivers', 'agent', 'processes', 'client', 'cli', 'recovery'],
-  cli: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'drivers', 'agent', 'api', 'processes'],
+  cli: ['workflows', 'activities', 'leaders', 'engine', 'stores', 'drivers', 'agent', 'api'],
   recovery: ['workflows', 'activities', 'leaders', 'engine', 'drivers', 'agent', 'api', 'processes', 'client', 'cli'],
 };
 

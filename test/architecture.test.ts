@@ -17,7 +17,7 @@ const allowed: Readonly<Record<string, { readonly values: readonly string[]; rea
   client: { values: ['domain'] },
   agent: { values: ['domain', 'drivers', 'client'] },
   api: { values: ['domain', 'stores'] },
-  cli: { values: ['domain', 'client', 'recovery'] },
+  cli: { values: ['domain', 'client', 'recovery', 'processes'] },
   processes: { values: ['domain', 'stores', 'drivers', 'agent', 'api', 'client', 'activities', 'leaders', 'engine', 'workflows', 'recovery'] },
 };
 

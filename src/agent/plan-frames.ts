@@ -47,7 +47,7 @@ function requireEpochs(value: unknown): Epochs {
   const epochs = value as Epochs;
   requireEpoch(epochs.epoch);
   if (!Array.isArray(epochs.history)) throw refusal('history', epochs.history);
-  for (const past of epochs.history) {
+  for (const past of epochs.history as Epochs['history']) {
     requireEpoch(past.epoch);
     requireRevision(past.lastGoodRevision);
   }

@@ -63,7 +63,7 @@ export interface Restored {
   readonly lastGoodRevision: string;
   /** Where the revisions of the new epoch begin. */
   readonly firstRevision: string;
-  /** The highest epoch that anything in the record names, of branches that are lost too. */
+  /** The highest epoch of which anything is known, of branches that are lost too. */
   readonly highestEpochSeen: number;
 }
 

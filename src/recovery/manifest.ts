@@ -30,6 +30,7 @@ export interface Manifest {
 export const manifestSchemaVersion = 1;
 export const etcdFile = 'etcd.snapshot';
 const manifestFile = 'manifest.json';
+const restoresFile = 'restores.json';
 
 /** Where the documents of a collection are, below the directory of the copy. */
 export function collectionFile(name: string): string {
@@ -84,4 +85,26 @@ function isManifest(manifest: Partial<Manifest>): manifest is Manifest {
     Array.isArray(collections) &&
     collections.every(({ name, file, indexes }: CollectionCopy) => file === collectionFile(name) && Array.isArray(indexes))
   );
+}
+
+/**
+ * The highest epoch that was ever opened from this copy. Where all is lost once more, nothing else knows of it, and those who
+ * had heard of it (agents, readers of the change stream) would take the next one for the same.
+ */
+export async function highestEpochOpened(directory: string): Promise<number> {
+  const text = await readFile(join(directory, restoresFile), 'utf8').catch(() => '[]');
+  try {
+    return Math.max(0, ...(JSON.parse(text) as Array<{ epoch: number }>).map(({ epoch }) => epoch));
+  } catch (cause) {
+    throw new RecoveryError('copy_damaged', `${join(directory, restoresFile)} is not as Berth writes it; remove it if it is not known what else had been restored from this copy`, cause);
+  }
+}
+
+/** Remembers with a copy that an epoch is being opened from it. A copy that cannot be written to is restored all the same. */
+export async function rememberEpoch(directory: string, epoch: number, openedAt: string, report: (line: string) => void): Promise<void> {
+  const path = join(directory, restoresFile);
+  const former = JSON.parse(await readFile(path, 'utf8').catch(() => '[]')) as unknown[];
+  await writeWhole(path, `${JSON.stringify([...former, { epoch, openedAt }], undefined, 2)}\n`).catch((cause: unknown) => {
+    report(`${path} cannot be written (${String(cause)}): do not restore this copy into empty stores a second time`);
+  });
 }

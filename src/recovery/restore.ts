@@ -12,7 +12,7 @@ import { isEmptyDirectory } from './copy-files';
 import { RecoveryError } from './errors';
 import { loadDatabase, markUnderWay, requireAheadOfCopy, requireEmptyDatabase, unmark } from './load-database';
 import type { Manifest } from './manifest';
-import { etcdFile, readVerified } from './manifest';
+import { etcdFile, highestEpochOpened, readVerified, rememberEpoch } from './manifest';
 
 /** A snapshot of etcd, and the data directory that is to come of it. */
 export interface EtcdRestore {
@@ -66,6 +66,7 @@ export async function restore(options: RestoreOptions): Promise<Restoration> {
   const { from, mongo, keepMongodb, tools, report } = options;
   const manifest = await readVerified(from);
   const former = manifest.epochs;
+  const openedBefore = await highestEpochOpened(from);
   await check(manifest, options);
   report(`the copy of ${manifest.time} is whole`);
 
@@ -79,8 +80,9 @@ export async function restore(options: RestoreOptions): Promise<Restoration> {
       await requireRestored(etcd, former, firstRevision);
       if (!keepMongodb) await markUnderWay(manifest, mongo);
       await loadDatabase(from, manifest, mongo, report);
-      const highestEpochSeen = await highestEpochOnRecord(mongo);
+      const highestEpochSeen = Math.max(openedBefore, await highestEpochOnRecord(mongo));
       const epochs = nextEpochs(former, { lastGoodRevision, firstRevision: String(firstRevision), highestEpochSeen });
+      await rememberEpoch(from, epochs.epoch, new Date(options.nowMs()).toISOString(), report);
       restored = { manifest, epochs, lost: await finishRestore({ ...options, etcd, epochs }) };
     } finally {
       etcd.close();

@@ -79,10 +79,15 @@ describe('a copy of both stores, restored into empty ones', () => {
     expect(await again.mongo.collection('audit_events').listIndexes().toArray()).toEqual(indexes);
 
     const { revision } = manifest.etcd;
+    expect(again.restoration.lost).toEqual({ lost_events: 0, lost_snapshots: 0 });
     expect(await openEpoch(again.client)).toEqual({ epoch: 2, firstRevision: expect.any(String), history: [{ epoch: 1, lastGoodRevision: revision }] });
     expect(await again.client.revision()).toBeGreaterThan(Number(revision) + 1_000_000_000);
     await again.project();
     await requireWholeHistory(again);
+
+    // All is lost once more, with everything that knew of epoch 2 but the copy itself.
+    const { restoration } = await restored(copies.path('whole'));
+    expect(restoration.epochs).toMatchObject({ epoch: 3, history: [{ epoch: 1, lastGoodRevision: revision }] });
   }, 60_000);
 
   it(`that was made under load is of one moment, and life goes on in a new epoch (seed ${seed})`, async () => {

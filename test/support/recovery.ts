@@ -13,6 +13,7 @@ import { Committer } from '../../src/stores/etcd/committer';
 import { openEpoch } from '../../src/stores/etcd/epoch';
 import { keys } from '../../src/stores/etcd/keys';
 import { WatchCache } from '../../src/stores/etcd/watch-cache';
+import { alone, migrate } from '../../src/stores/mongo/migrate';
 import { AuditEvents } from '../../src/stores/mongo/audit-events';
 import type { MongoConnection } from '../../src/stores/mongo/connection';
 import { connectMongo } from '../../src/stores/mongo/connection';
@@ -46,7 +47,7 @@ export class Stores {
   static async open(database = freshDatabase(), options: OwnEtcdOptions = {}): Promise<Stores> {
     const etcd = await OwnEtcd.start(options);
     const stores = new Stores(etcd, openDatabase(database), database);
-    await stores.events.prepare();
+    await migrate(stores.mongo, alone);
     await openEpoch(stores.client);
     return stores;
   }

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { parseDefinition } from '../../src/api/definitions/document';
 import { definitionDocument } from '../../src/api/definitions/schema';
+import { writeDocument } from '../../src/api/definitions/write-document';
 import { InvalidDocument } from '../../src/api/documents/invalid-document';
 import { canonicalJson } from '../../src/domain/canonical-json';
 import { definitionBytesMax, documentDepthMax, portsPerInstanceMax, problemsMax } from '../../src/domain/limits';
@@ -54,6 +55,11 @@ describe('a good document', () => {
   it.each(corpus('good'))('%s gives the same body and hash as text, as an object and a second time', (_, text) => {
     const bodies = [parseDefinition(text), parseDefinition(parse(text)), parseDefinition(text)];
     expect(new Set(bodies.map(contentHash)).size).toBe(1);
+  });
+
+  it.each(corpus('good'))('%s is written from its body so that it gives the same one', (_, text) => {
+    const body = parseDefinition(text);
+    expect(parseDefinition(writeDocument(body))).toEqual(body);
   });
 
   it('cannot be changed once it is read', () => {

@@ -40,6 +40,7 @@ test('every route is there', () => {
       'GET /api/v1/definitions/{id}',
       'GET /api/v1/definitions/{id}/history',
       'GET /api/v1/definitions/{id}/snapshot',
+      'POST /api/v1/definitions/{id}/sync',
       'POST /api/v1/definitions/{id}/deprecate',
       'DELETE /api/v1/definitions/{id}',
       'POST /api/v1/instances',

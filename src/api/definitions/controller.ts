@@ -6,6 +6,7 @@ import type { RequestContext } from '../http/context';
 import { Context } from '../http/context';
 import { Mutates, ReadsOnly } from '../http/docs';
 import type { Page } from '../http/paging';
+import type { ProblemCode } from '../http/problem';
 import type { ReadQuery } from '../http/queries';
 import { objectId, readQuery } from '../http/queries';
 import { DefinitionActs } from './act-on-definition';
@@ -20,6 +21,8 @@ import {
 } from './api-schemas';
 import { DefinitionCreation } from './create-definition';
 import { Definitions } from './definitions';
+import { DefinitionSync } from './sync-definition';
+const artifactProblems: readonly ProblemCode[] = ['artifact_not_found', 'artifact_outside', 'artifact_too_large', 'artifact_hash_mismatch', 'artifact_invalid'];
 
 /** `/api/v1/definitions`: immutable versions of what instances are made from. */
 @ApiTags('definitions')
@@ -29,6 +32,7 @@ export class DefinitionsController {
     @Inject(Definitions) private readonly definitions: Definitions,
     @Inject(DefinitionCreation) private readonly creation: DefinitionCreation,
     @Inject(DefinitionActs) private readonly acts: DefinitionActs,
+    @Inject(DefinitionSync) private readonly artifacts: DefinitionSync,
   ) {}
 
   @Post()
@@ -38,7 +42,7 @@ export class DefinitionsController {
     status: 201,
     answer: definitionView,
     newWork: true,
-    problems: ['invalid_document', 'version_exists', 'artifact_not_found', 'artifact_outside', 'artifact_too_large', 'artifact_hash_mismatch', 'artifact_invalid'],
+    problems: ['invalid_document', 'version_exists', ...artifactProblems],
   })
   async create(@Body({ schema: createDefinition }) body: DefinitionBody, @Context() context: RequestContext): Promise<Answer<DefinitionView>> {
     return this.definitions.answer(await this.creation.create(body, context));
@@ -66,6 +70,19 @@ export class DefinitionsController {
     @Query({ schema: readQuery }) query: ReadQuery,
   ): Promise<Answer<DefinitionView>> {
     return this.definitions.get(id, query);
+  }
+
+  @Post(':id/sync')
+  @Mutates({
+    summary: 'Fetch its artifact again: what is another file by now is proposed as the next version',
+    description: 'A version never changes. `artifact_changed` carries the hashes, and as `proposal` the document that registers the next version.',
+    status: 200,
+    answer: definitionView,
+    ifMatch: true,
+    problems: ['definition_not_found', 'invalid_transition', 'artifact_changed', ...artifactProblems],
+  })
+  async sync(@Param('id', { schema: objectId }) id: string, @Context() context: RequestContext): Promise<Answer<DefinitionView>> {
+    return this.definitions.answer(await this.artifacts.sync(id, context));
   }
 
   @Post(':id/deprecate')

@@ -28,6 +28,7 @@ export const problemKinds = {
   version_exists: { status: 409, title: 'The definition version exists already' },
   template_exists: { status: 409, title: 'A template of this name exists already' },
   definition_not_active: { status: 409, title: 'The definition takes no new instances' },
+  artifact_changed: { status: 409, title: 'The artifact is another one than the version was made with' },
   definition_in_use: { status: 409, title: 'Instances still use the definition' },
   invalid_transition: { status: 409, title: 'Not possible in the present phase' },
   command_pending: { status: 409, title: 'An earlier command is not taken up yet' },

@@ -18,6 +18,9 @@ export type MutableInstanceSpec = Pick<InstanceSpec, (typeof mutableInstanceFiel
 export const mutableWorkerFields = ['labels', 'paused'] as const;
 export type MutableWorkerSpec = Pick<WorkerSpec, (typeof mutableWorkerFields)[number]>;
 
+/** How a mutable spec comes to be another one: by a patch, or back to what it was. */
+export const specVerbs = ['patch', 'rollback'] as const;
+
 /** JSON merge patch (RFC 7396): what is absent stays, null takes away. */
 type LabelsPatch = Readonly<Record<string, string | null>> | null;
 

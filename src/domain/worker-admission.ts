@@ -50,7 +50,8 @@ export function admitWorker(
   };
 }
 
-export type WorkerVerb = 'retry' | 'terminate';
+export const workerVerbs = ['retry', 'terminate'] as const;
+export type WorkerVerb = (typeof workerVerbs)[number];
 
 /** Retries a failed worker, or terminates one: it then takes no new instance and ends with its last one. */
 export function actOnWorker(verb: WorkerVerb, view: { spec: WorkerSpec; status: WorkerStatus }, context: AdmissionContext): Act<WorkerSpec> {

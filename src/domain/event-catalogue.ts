@@ -1,0 +1,21 @@
+import { instanceVerbs } from './admission';
+import { specVerbs } from './mutable-spec';
+import { instancePhases, workerPhases } from './phases';
+import { workerVerbs } from './worker-admission';
+
+/** Every type of event that this program writes: what was asked of an object, and what became of it. */
+export const eventTypes: readonly string[] = [
+  ...['created', 'updated', ...instancePhases.map(asWord), ...[...Object.keys(instanceVerbs), ...specVerbs].map(asked)].map((what) => `berth.instance.${what}`),
+  ...['created', 'updated', ...workerPhases.map(asWord), ...[...workerVerbs, ...specVerbs].map(asked)].map((what) => `berth.worker.${what}`),
+  // PENDING_SYNC is how one with an artifact is created.
+  ...['created', 'active', 'deprecated', 'deleted'].map((what) => `berth.definition.${what}`),
+  'berth.worker-template.created',
+];
+
+function asWord(phase: string): string {
+  return phase.toLowerCase();
+}
+
+function asked(verb: string): string {
+  return `${verb}-requested`;
+}

@@ -38,7 +38,11 @@ export class EventsController {
   @Get()
   @ApiOperation({ summary: 'Follow all changes in order, by polling or as a stream', description })
   @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'Where a stream is resumed; says more than cursor and revision.' })
-  @ApiOkResponse({ description: 'A page of events, or a stream that does not end by itself.', content: eventsContent() })
+  @ApiOkResponse({
+    description: 'A page of events, or a stream that does not end by itself.',
+    headers: { 'Berth-Revision': { description: 'The revision that a page shows.', schema: { type: 'string' } } },
+    content: eventsContent(),
+  })
   @Problems('invalid_request', 'revision_unknown', 'cursor_gone', 'dependency_unavailable', 'not_ready', 'newer_version', 'too_many_readers', 'projection_timeout')
   async events(
     @Query({ schema: eventsQuery }) query: EventsQuery,

@@ -4,7 +4,7 @@ import type { InstanceChange, Moment } from '../../../src/domain/instance-change
 import { acknowledged, begin, complete, fail, finished, queued, scheduled } from '../../../src/domain/instance-changes';
 import type { HostStep } from '../../../src/domain/instance-steps';
 import type { ObservedFailure } from '../../../src/domain/plan';
-import { beginProvision, destroyed, provisioned, provisionFailed, workerFinished } from '../../../src/domain/worker-changes';
+import { beginProvision, destroyed, provisioned, provisionFailed, undone, workerFinished } from '../../../src/domain/worker-changes';
 import { sha256Hex } from '../../../src/hash';
 import type { CommitOutcome } from '../../../src/stores/etcd/commit';
 import { instanceDecision, workerDecision } from '../../../src/stores/etcd/lifecycle-decisions';
@@ -37,6 +37,12 @@ export class Lifecycle {
     const failure: ObservedFailure = { class: 'configuration', reason: 'NoSuchProvider', message: 'there is no such provider' };
     await this.beginProvision(workerId);
     await this.changeWorker(workerId, (entries) => provisionFailed(viewOfWorker(entries), failure, moment()));
+  }
+
+  /** From PENDING to FAILED. */
+  async giveUpWorker(workerId: string): Promise<void> {
+    await this.failProvision(workerId);
+    await this.changeWorker(workerId, (entries) => undone(viewOfWorker(entries), moment()));
   }
 
   async endWorker(workerId: string): Promise<void> {

@@ -4,7 +4,7 @@ import type { ProblemBody } from './support/client';
 import { Lifecycle } from './support/lifecycle';
 import { definitions, instances, Objects, templates, webDocument, workers } from './support/objects';
 import { forgetSnapshots, recordAll } from './support/recorder';
-import { TestApi } from './support/test-api';
+import { freshWorld, TestApi } from './support/test-api';
 
 let api: TestApi;
 let objects: Objects;
@@ -161,6 +161,32 @@ test('what is not there, or is of another kind, has none', async () => {
 
 test.each(['', 'revision=1&sequence=1', 'revision=x', 'time=yesterday', 'time=2026-01-01', 'sequence=-1', 'at=1'])('a snapshot is asked for by one moment: ?%s is refused', async (query) => {
   expect(await api.client.get(`${workers}/w-1/snapshot?${query}`)).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
+});
+
+test('what moves from the outbox to the record while it is read is there, and once', async () => {
+  let meanwhile: (() => Promise<void>) | undefined;
+  const moving = await TestApi.start(freshWorld(), (dependencies) => ({
+    ...dependencies,
+    auditEvents: {
+      ...dependencies.auditEvents,
+      ofSubject: async (subject, page) => {
+        const found = await dependencies.auditEvents.ofSubject(subject, page);
+        await meanwhile?.();
+        return found;
+      },
+    },
+  }));
+  try {
+    const made = new Objects(moving);
+    await made.definition();
+    const { id } = await made.instance();
+    const { headers } = await moving.client.patch(`${instances}/${id}`, { paused: true });
+    meanwhile = async () => recordAll(moving);
+    const { body } = await moving.client.get<HistoryPage>(`${instances}/${id}/history?minRevision=${headers.get('berth-revision')}`);
+    expect(body.items.map(({ sequence }) => sequence)).toEqual([1, 2]);
+  } finally {
+    await moving.stop();
+  }
 });
 
 test('an event that the record lacks is a fault that is told of, not a wrong difference', async () => {

@@ -4,8 +4,12 @@ import type { Answer, LifecycleStep, ObjectReference } from '../domain/answer';
 import { instanceSteps } from '../domain/instance-steps';
 import { workerSteps } from '../domain/worker-steps';
 import type { InstanceLifecycle } from './instance-lifecycle';
+import type { BodySweep } from './body-sweep';
 import type { LedgerAudit, LedgerReport } from './ledger-audit';
+import type { MaintenanceReportSummary } from './maintenance';
 import type { RequestRetry, RetryAnswer } from './request-retry';
+import type { Retirement } from './retirement';
+import type { SnapshotRetention } from './snapshot-retention';
 import type { StepContext } from './step-context';
 import { heartbeatIntervalMs } from './step-context';
 import type { WorkerLifecycle } from './worker-lifecycle';
@@ -18,6 +22,9 @@ export type LifecycleActivities = Record<LifecycleStep | 'look', (object: Object
 
 export interface MaintenanceActivities {
   auditLedger(): Promise<LedgerReport>;
+  retireObjects(): Promise<MaintenanceReportSummary>;
+  sweepBodies(): Promise<MaintenanceReportSummary>;
+  deleteOldSnapshots(): Promise<MaintenanceReportSummary>;
 }
 
 export interface ActivityDependencies {
@@ -25,6 +32,9 @@ export interface ActivityDependencies {
   readonly workers: WorkerLifecycle;
   readonly requestRetry: RequestRetry;
   readonly ledgerAudit: LedgerAudit;
+  readonly retirement: Retirement;
+  readonly bodySweep: BodySweep;
+  readonly snapshotRetention: SnapshotRetention;
 }
 
 /**
@@ -32,7 +42,7 @@ export interface ActivityDependencies {
  * tables, so that a new row is an activity without anybody remembering to register it.
  */
 export function createActivities(dependencies: ActivityDependencies): LifecycleActivities & MaintenanceActivities {
-  const { instances, workers, requestRetry, ledgerAudit } = dependencies;
+  const { instances, workers, requestRetry, ledgerAudit, retirement, bodySweep, snapshotRetention } = dependencies;
   const steps = new Set([...Object.keys(instanceSteps), ...Object.keys(workerSteps)] as LifecycleStep[]);
   const run = (step: LifecycleStep) => async (object: ObjectReference) => {
     const lifecycle = object.kind === 'Instance' ? instances : workers;
@@ -44,7 +54,15 @@ export function createActivities(dependencies: ActivityDependencies): LifecycleA
     look: (object) => (object.kind === 'Instance' ? instances : workers).look(object.id),
     requestRetry: (object, updateId) => requestRetry.request(object, updateId),
     auditLedger: () => ledgerAudit.run(),
+    retireObjects: () => retirement.run(endOfActivity()),
+    sweepBodies: () => bodySweep.run(endOfActivity()),
+    deleteOldSnapshots: () => snapshotRetention.run(endOfActivity()),
   };
+}
+
+/** Aborted when the process is about to end: what maintenance has not done by then is left to its next run. */
+function endOfActivity(): AbortSignal {
+  return Context.current().cancellationSignal;
 }
 
 /** A regular activity heartbeats, so that it hears that it was cancelled, paused, or that its worker is gone. */

@@ -129,7 +129,7 @@ export class InstanceLifecycle {
     const change = begin(step, view, this.moment());
     if (change.plan?.wanted !== 'running') return this.commit(entries, change, { step, outcome: 'begin' });
     const workload = await this.dependencies.workloads.prepare(entries);
-    if ('hash' in workload) return this.commit(entries, change, { step, outcome: 'begin', workloadHash: workload.hash });
+    if ('hash' in workload) return this.commit(entries, change, { step, outcome: 'begin', workloadHash: workload.hash, workloadGuard: workload.guard });
     return this.failBeforeHost(step, entries, change, workload);
   }
 

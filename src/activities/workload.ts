@@ -3,11 +3,13 @@ import type { DefinitionBody } from '../domain/definition';
 import type { ObservedFailure } from '../domain/plan';
 import type { Workload } from '../domain/workload';
 import { renderWorkload, WorkloadRefused } from '../domain/workload-render';
+import type { GuardedBody } from '../stores/etcd/body-guard';
+import { putGuarded } from '../stores/etcd/body-guard';
 import type { Bodies } from '../stores/mongo/bodies';
 import type { CachedObjects, FreshObjects, InstanceEntries } from '../stores/etcd/objects';
 
 export type WorkloadFault = { readonly failure: ObservedFailure };
-export type PreparedWorkload = { readonly hash: string } | WorkloadFault;
+export type PreparedWorkload = GuardedBody | WorkloadFault;
 
 /** More than are ever placed and not yet started. */
 const aheadMax = 1_000;
@@ -36,7 +38,7 @@ export class Workloads {
     this.ahead.set(allocationId, made);
   }
 
-  /** The hash under which the workload is stored, or why it can never be made. */
+  /** The workload as it is stored, or why it can never be made. */
   async prepare(entries: InstanceEntries): Promise<PreparedWorkload> {
     const { allocationId } = entries.allocation!.value;
     const begun = this.ahead.get(allocationId);
@@ -52,7 +54,7 @@ export class Workloads {
     const address = cached.worker(allocation.workerId)?.observed?.value.address ?? '127.0.0.1';
     try {
       const workload = renderWorkload({ body, ...(artifactText !== undefined && { artifactText }), instanceId: entries.id, ports: allocation.ports, address });
-      return { hash: await workloads.put(workload) };
+      return await putGuarded(cached.cache, 'workloads', workloads, workload);
     } catch (error) {
       if (!(error instanceof WorkloadRefused)) throw error;
       return { failure: { class: 'configuration', reason: 'WorkloadRefused', message: error.message } };

@@ -1,6 +1,7 @@
 import type { DynamicModule } from '@nestjs/common';
 import { Global, Module } from '@nestjs/common';
 import { AdminModule } from './admin/module';
+import { Archive } from './archive';
 import { DefinitionsModule } from './definitions/module';
 import type { ApiDependencies } from './dependencies';
 import { apiDependencies } from './dependencies';
@@ -18,7 +19,7 @@ import { WorkersModule } from './workers/module';
 
 /** What every resource uses. */
 @Global()
-@Module({ providers: [Admission, Reads, StoreRoom], exports: [Admission, Reads] })
+@Module({ providers: [Admission, Archive, Reads, StoreRoom], exports: [Admission, Archive, Reads] })
 class SharedModule {
   static on(dependencies: ApiDependencies): DynamicModule {
     return {

@@ -13,6 +13,7 @@ import type { CachedObjects, FreshObjects } from '../stores/etcd/objects';
 import type { WatchCache } from '../stores/etcd/watch-cache';
 import type { SnapshotRecord } from '../stores/mongo/snapshots';
 import type { BreakerState, Dependency } from '../telemetry';
+import type { RetiredObjects } from '../stores/mongo/retired-objects';
 
 /** Immutable documents under the hash of their content. */
 export interface Bodies<T> {
@@ -73,6 +74,8 @@ export interface ApiDependencies {
   readonly snapshots: Pick<SnapshotRecord, 'get'>;
   /** All runs of an object's lifecycle, oldest first. `complete` is false when the engine could not be asked. */
   readonly runsOf: (object: ObjectReference) => Promise<{ readonly runs: readonly WorkflowRun[]; readonly complete: boolean }>;
+  /** Objects that have ended and left etcd. */
+  readonly retired: Pick<RetiredObjects, 'get' | 'list'>;
   /** Has a lifecycle look. Never awaited, cannot fail; one that gets lost is the repairer's. */
   readonly nudge: (kind: 'Instance' | 'Worker', id: string) => void;
   /** Where `file:` URIs of artifacts point. */

@@ -211,6 +211,25 @@ export const projectorBatchMax = 500;
 export const objectStatesRememberedMax = 5_000;
 /** Events read at once where an object is made anew from all of them. */
 export const rebuildPageSize = 1_000;
+/** How long what is TERMINATED or DELETED stays among what lives; users can set it. */
+export const retentionMsDefault = 24 * 60 * 60 * 1000;
+/** How long snapshots are kept; users can set it. */
+export const snapshotRetentionMsDefault = 90 * 24 * 60 * 60 * 1000;
+/** Retirements leave most of etcd's time to others. */
+export const retirementsPerSecondMax = 50;
+export const retirementsPerRunMax = 1_000;
+/** Snapshots that one run deletes, and that one request deletes. */
+export const snapshotsDeletedPerRunMax = 20_000;
+export const snapshotsDeletedTogetherMax = 500;
+/** How long one run of snapshot retention may take: on the embedded server it reads the whole collection. */
+export const snapshotRetentionMsMax = 2 * 60 * 1000;
+/** A body that nobody names is swept when it was found so in two runs that are at least so far apart. */
+export const unnamedBodyKeptMs = 60 * 60 * 1000;
+export const bodiesSweptPerRunMax = 1_000;
+/** Bodies that are swept behind one closed door; whoever wants to name one of them waits meanwhile. */
+export const bodiesSweptTogetherMax = 50;
+/** How long somebody who wants to name a body waits until its sweep is over. */
+export const bodySweepWaitMsMax = 5_000;
 /** How long a reachable MongoDB is looked for before an operation fails; longer than an election takes. */
 export const mongoServerSelectionTimeoutMs = 5_000;
 export const mongoConnectTimeoutMs = 5_000;

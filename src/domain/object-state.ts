@@ -20,6 +20,8 @@ export interface ObjectState {
   readonly status?: InstanceStatus | WorkerStatus | DefinitionStatus;
   /** Where an instance is placed. */
   readonly allocation?: Allocation;
+  /** It has left the live state for good, long after its end. */
+  readonly retired?: true;
 }
 
 /** What an event did to its object, in one word. */
@@ -65,12 +67,19 @@ export function applyEvent(before: ObjectState | undefined, event: CloudEvent): 
     spec,
     ...(status !== undefined && { status }),
     ...(allocation !== undefined && { allocation }),
+    ...(isRetirement(event) && { retired: true }),
   };
 }
 
-/** What an event did to its object. */
+/** Whether it tells that its object has left the live state. It is the last one of its object, and says nothing else of it. */
+export function isRetirement({ type }: Pick<CloudEvent, 'type'>): boolean {
+  return type.endsWith('.retired');
+}
+
+/** What an event did to its object. Only what is over already retires. */
 export function changeTypeOf(event: CloudEvent): ChangeType {
   if (event.type.endsWith('.discovered')) return 'discovered';
+  if (isRetirement(event)) return 'deleted';
   if (event.sequence === 1) return 'created';
   const { status } = event.data as { status?: { phase?: string } };
   const isOver = status?.phase === 'TERMINATED' || status?.phase === 'DELETED';

@@ -8,25 +8,43 @@ import type { Nudges } from './nudges';
 import { lifecycleId } from './nudges';
 import { registerSearchAttributes } from './search-attributes';
 
-/** The one maintenance schedule. That it is there also says that the engine still has its memory. */
-export const ledgerAuditScheduleId = 'berth-ledger-audit';
-const ledgerAuditInterval = '10m';
+interface MaintenanceSchedule {
+  readonly scheduleId: string;
+  readonly every: '10m' | '1h' | '1d';
+  readonly workflowType: string;
+  readonly workflowId: string;
+}
 
-/** Makes the maintenance schedules, unless they are there. */
-async function ensureSchedules(client: Client, taskQueue: string): Promise<void> {
+/** That this one is there also says that the engine still has its memory, so it is made last. */
+export const ledgerAuditScheduleId = 'berth-ledger-audit';
+const sentinel: MaintenanceSchedule = { scheduleId: ledgerAuditScheduleId, every: '10m', workflowType: 'auditLedger', workflowId: 'maintenance/ledger-audit' };
+
+/** Work that happens from time to time, besides the ledger audit. */
+export const maintenanceSchedules: readonly MaintenanceSchedule[] = [
+  { scheduleId: 'berth-retirement', every: '10m', workflowType: 'retireObjects', workflowId: 'maintenance/retirement' },
+  { scheduleId: 'berth-body-sweep', every: '1h', workflowType: 'sweepBodies', workflowId: 'maintenance/body-sweep' },
+  { scheduleId: 'berth-snapshot-retention', every: '1d', workflowType: 'deleteOldSnapshots', workflowId: 'maintenance/snapshot-retention' },
+];
+
+/** Makes schedules, one after the other, unless they are there. */
+async function ensureSchedules(client: Client, taskQueue: string, schedules: readonly MaintenanceSchedule[]): Promise<void> {
+  for (const schedule of schedules) await ensureSchedule(client, taskQueue, schedule);
+}
+
+async function ensureSchedule(client: Client, taskQueue: string, { scheduleId, every, workflowType, workflowId }: MaintenanceSchedule): Promise<void> {
   try {
     await client.schedule.create({
-      scheduleId: ledgerAuditScheduleId,
-      spec: { intervals: [{ every: ledgerAuditInterval }] },
-      action: { type: 'startWorkflow', workflowType: 'auditLedger', taskQueue, workflowId: 'maintenance/ledger-audit', args: [] },
-      policies: { overlap: 'SKIP', catchupWindow: ledgerAuditInterval },
+      scheduleId,
+      spec: { intervals: [{ every }] },
+      action: { type: 'startWorkflow', workflowType, taskQueue, workflowId, args: [] },
+      policies: { overlap: 'SKIP', catchupWindow: every },
     });
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
   }
 }
 
-async function hasSchedules(client: Client): Promise<boolean> {
+async function hasSentinel(client: Client): Promise<boolean> {
   try {
     await client.schedule.getHandle(ledgerAuditScheduleId).describe();
     return true;
@@ -42,11 +60,20 @@ async function hasSchedules(client: Client): Promise<boolean> {
  */
 export function engineMemory(engine: Engine, nudges: Nudges, options: EngineOptions) {
   const { client, connection } = engine;
+  const { namespace, taskQueue } = options;
+  let hasAllSchedules = false;
+  // An engine that an older program prepared has its memory, and yet lacks what that one did not know of.
+  const isThere = async () => {
+    if (!(await hasSentinel(client))) return false;
+    if (!hasAllSchedules) await ensureSchedules(client, taskQueue, maintenanceSchedules);
+    hasAllSchedules = true;
+    return true;
+  };
   return {
-    isThere: () => withinBound(engine, 'find schedule', () => hasSchedules(client)),
-    prepare: () => withinBound(engine, 'register search attributes', () => registerSearchAttributes(connection, options.namespace)),
+    isThere: () => withinBound(engine, 'find schedules', isThere),
+    prepare: () => withinBound(engine, 'register search attributes', () => registerSearchAttributes(connection, namespace)),
     restore: (kind: LifecycleKind, id: string) => nudges.deliver({ kind, id }),
-    complete: () => withinBound(engine, 'make schedule', () => ensureSchedules(client, options.taskQueue)),
+    complete: () => withinBound(engine, 'make schedules', () => ensureSchedules(client, taskQueue, [...maintenanceSchedules, sentinel])),
   };
 }
 

@@ -43,6 +43,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
     auditEvents: documents.auditEvents,
     snapshots: documents.snapshots,
     runsOf: runs.of.bind(runs),
+    retired: documents.retired,
     nudge: nudges.nudge.bind(nudges),
     artifactsDirectory: resolve(settings.artifactsDirectory),
     dependenciesHealth: [

@@ -5,8 +5,11 @@ import { systemClock } from '../activities/clock';
 import { Fleet } from '../activities/fleet';
 import { InstanceLifecycle } from '../activities/instance-lifecycle';
 import { LedgerAudit } from '../activities/ledger-audit';
+import { BodySweep } from '../activities/body-sweep';
 import { Placement } from '../activities/placement';
 import { RequestRetry } from '../activities/request-retry';
+import { Retirement } from '../activities/retirement';
+import { SnapshotRetention } from '../activities/snapshot-retention';
 import { WorkerLifecycle } from '../activities/worker-lifecycle';
 import { Workloads } from '../activities/workload';
 import type { Provider } from '../drivers/providers/provider';
@@ -36,7 +39,7 @@ import { openMembers } from './stores';
 export interface ControlPlaneOptions {
   readonly live: LiveStores;
   readonly documents: Documents;
-  readonly settings: Pick<Settings, 'etcdEndpoints' | 'etcdPrefix' | 'etcdQuotaBytes'>;
+  readonly settings: Pick<Settings, 'etcdEndpoints' | 'etcdPrefix' | 'etcdQuotaBytes' | 'retentionMs' | 'snapshotRetentionMs'>;
   readonly engine: EngineOptions;
   readonly providers: ReadonlyMap<string, Provider>;
   readonly buildId: string;
@@ -106,12 +109,13 @@ function openUpkeep(client: EtcdClient, settings: ControlPlaneOptions['settings'
 }
 
 function wireActivities(
-  { live, documents, providers }: ControlPlaneOptions,
+  { live, documents, providers, settings }: ControlPlaneOptions,
   placement: Placement,
   nudge: Nudges['nudge'],
   lifecycleExists: LedgerAuditExists,
 ): ReturnType<typeof createActivities> {
   const clock = systemClock;
+  const { retentionMs, snapshotRetentionMs } = settings;
   return createActivities({
     instances: new InstanceLifecycle({
       ...live,
@@ -122,6 +126,9 @@ function wireActivities(
     workers: new WorkerLifecycle({ ...live, providers, clock }),
     requestRetry: new RequestRetry({ ...live, clock }),
     ledgerAudit: new LedgerAudit({ ...live, reports: documents.reports, hasLifecycle: lifecycleExists, nudge, clock }),
+    retirement: new Retirement({ ...live, retired: documents.retired, reports: documents.reports, retentionMs, clock }),
+    bodySweep: new BodySweep({ ...live, ...documents, clock }),
+    snapshotRetention: new SnapshotRetention({ ...live, snapshots: documents.snapshots, reports: documents.reports, snapshotRetentionMs, clock }),
   });
 }
 

@@ -5,13 +5,17 @@ import { AuditEvents } from '../stores/mongo/audit-events';
 import type { Bodies } from '../stores/mongo/bodies';
 import { artifactBodies, definitionBodies, workloadBodies } from '../stores/mongo/bodies';
 import { connectMongo } from '../stores/mongo/connection';
+import { BodyCopies } from '../stores/mongo/body-copies';
 import { DatabaseNewerError } from '../stores/mongo/errors';
 import { migrate } from '../stores/mongo/migrate';
 import type { OneAtATime } from '../stores/mongo/migrate';
 import { Reports } from '../stores/mongo/reports';
+import { RetiredObjects } from '../stores/mongo/retired-objects';
 import { Snapshots } from '../stores/mongo/snapshots';
 import { WorkflowRuns } from '../stores/mongo/workflow-runs';
 import type { Telemetry } from '../telemetry';
+import { UnnamedBodies } from '../stores/mongo/unnamed-bodies';
+import type { BodyCollection } from '../stores/etcd/body-guard';
 import type { Settings } from './environment';
 
 /** What MongoDB holds: immutable bodies, and the permanent record. */
@@ -24,6 +28,10 @@ export interface Documents {
   readonly workflowRuns: WorkflowRuns;
   readonly reports: Reports;
   readonly breaker: Breaker;
+  readonly retired: RetiredObjects;
+  /** The bodies above, as they are swept. */
+  readonly copies: Readonly<Record<BodyCollection, BodyCopies>>;
+  readonly unnamed: UnnamedBodies;
   ping(): Promise<void>;
   close(): Promise<void>;
 }
@@ -49,6 +57,13 @@ export async function openDocuments(settings: Pick<Settings, 'mongodbUri' | 'mon
     workflowRuns: new WorkflowRuns(connection),
     reports: new Reports(connection),
     breaker: connection.breaker,
+    retired: new RetiredObjects(connection),
+    copies: {
+      lablet_definitions: new BodyCopies(connection, 'lablet_definitions'),
+      artifacts: new BodyCopies(connection, 'artifacts'),
+      workloads: new BodyCopies(connection, 'workloads'),
+    },
+    unnamed: new UnnamedBodies(connection),
     ping: () => connection.ping(),
     close: () => connection.close(),
   };

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { formatDurationMs, parseDurationMs } from '../domain/duration';
+import { retentionMsDefault, snapshotRetentionMsDefault } from '../domain/limits';
 
 /** What is wrong with the environment, all of it at once, and what to set. */
 export class EnvironmentError extends Error {
@@ -26,6 +28,9 @@ export interface Settings {
   readonly artifactsDirectory: string;
   /** Where the local provider keeps its workers; undefined: there is no local provider. */
   readonly localWorkersDirectory: string | undefined;
+  /** How long what is TERMINATED or DELETED stays in etcd. */
+  readonly retentionMs: number;
+  readonly snapshotRetentionMs: number;
   readonly logLevel: string;
   /** Where control shows its metrics, on loopback; undefined: nowhere. */
   readonly metricsPort: number | undefined;
@@ -50,6 +55,9 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const integer = (name: string, fallback: number, from: number, to: number): number =>
     Number(checked(name, String(fallback), (value) => /^\d+$/.test(value) && Number(value) >= from && Number(value) <= to, `a whole number from ${from} to ${to}`));
 
+  const duration = (name: string, fallbackMs: number): number =>
+    parseDurationMs(checked(name, formatDurationMs(fallbackMs), (value) => parseDurationMs(value) !== undefined, 'a duration such as 24h or 90d')) ?? fallbackMs;
+
   const apiHost = text('BERTH_API_HOST', '127.0.0.1');
   const apiPort = integer('BERTH_API_PORT', 8080, 0, 65_535);
   const settings: Settings = {
@@ -66,6 +74,8 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     apiUrl: checked('BERTH_API_URL', `http://${apiHost}:${apiPort}`, (value) => isUrl(value, ['http:', 'https:']), 'an http(s) URL'),
     artifactsDirectory: text('BERTH_ARTIFACTS_DIR', 'artifacts'),
     localWorkersDirectory: environment['BERTH_LOCAL_WORKERS_DIR']?.trim() || undefined,
+    retentionMs: duration('BERTH_RETENTION', retentionMsDefault),
+    snapshotRetentionMs: duration('BERTH_SNAPSHOT_RETENTION', snapshotRetentionMsDefault),
     logLevel: checked('BERTH_LOG_LEVEL', 'info', (value) => logLevels.includes(value), `one of ${logLevels.join(', ')}`),
     metricsPort: environment['BERTH_METRICS_PORT']?.trim() ? integer('BERTH_METRICS_PORT', 0, 1, 65_535) : undefined,
   };

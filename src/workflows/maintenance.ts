@@ -13,9 +13,28 @@ export interface MaintenanceSummary {
   readonly summary: string;
 }
 
-/** Proves that the ledger says what the allocations say, removes expired idempotency records, and writes a report. */
-export async function auditLedger(): Promise<MaintenanceSummary> {
-  const report = await activities.auditLedger();
+/** Moves what has long ended from etcd to MongoDB, and writes a report. */
+export async function retireObjects(): Promise<MaintenanceSummary> {
+  return told(await activities.retireObjects());
+}
+
+/** Deletes bodies that nobody names, and writes a report. */
+export async function sweepBodies(): Promise<MaintenanceSummary> {
+  return told(await activities.sweepBodies());
+}
+
+/** Deletes snapshots that are older than they are kept, and writes a report. */
+export async function deleteOldSnapshots(): Promise<MaintenanceSummary> {
+  return told(await activities.deleteOldSnapshots());
+}
+
+/** Shows a run's summary where operators see the run. */
+function told(report: MaintenanceSummary): MaintenanceSummary {
   setCurrentDetails(report.summary);
   return report;
+}
+
+/** Proves that the ledger says what the allocations say, removes expired idempotency records, and writes a report. */
+export async function auditLedger(): Promise<MaintenanceSummary> {
+  return told(await activities.auditLedger());
 }

@@ -109,6 +109,7 @@ export class LifecycleLab {
       auditEvents: documents.auditEvents,
       snapshots: documents.snapshots,
       runsOf: async () => ({ runs: [], complete: true }),
+      retired: documents.retired,
       nudge: () => undefined,
       artifactsDirectory: directory,
       dependenciesHealth: [],

@@ -3,6 +3,7 @@ import { deleteDefinition, deprecateDefinition } from '../../domain/definition-a
 import { problemsMax } from '../../domain/limits';
 import { definitionStatusDecision } from '../../stores/etcd/decisions';
 import type { DefinitionEntries } from '../../stores/etcd/objects';
+import { Archive, refuseArchived } from '../archive';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import type { Admitted } from '../http/admission';
@@ -22,29 +23,31 @@ export class DefinitionActs {
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(Admission) private readonly admission: Admission,
     @Inject(Reads) private readonly reads: Reads,
+    @Inject(Archive) private readonly archive: Archive,
   ) {}
 
   act(verb: keyof typeof acts, id: string, context: RequestContext): Promise<Admitted<DefinitionEntries>> {
-    const { fresh } = this.dependencies;
     return this.admission.admit<DefinitionEntries, DefinitionEntries>({
       context,
       object: { kind: 'Definition', id },
       mintedId: mintId('command'),
       isNewWork: false,
       look: async () => {
-        const entries = await fresh.definition(id);
-        if (verb === 'delete') await this.cacheHasAllInstances(entries);
+        const entries = await this.archive.definition(id);
+        if (verb === 'delete' && !entries.archived) await this.cacheHasAllInstances(entries);
         return entries;
       },
       decide: (seen, admission) => {
         requireMatch(context, seen.spec);
+        if (seen.archived && verb === 'delete') return undefined;
+        refuseArchived(seen);
         const status = admittedBy(acts[verb]({ spec: seen.spec.value, status: seen.status.value }, admission));
         if (status === undefined) return undefined;
         if (verb === 'delete') this.refuseWhileInUse(id);
         const decision = definitionStatusDecision(seen, status, admission.cause);
         return { decision, after: (revision) => ({ ...seen, status: { value: status, revision } }) };
       },
-      read: (definitionId) => fresh.definition(definitionId),
+      read: (definitionId) => this.archive.definition(definitionId),
     });
   }
 

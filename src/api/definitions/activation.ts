@@ -1,10 +1,11 @@
 import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import { Inject, Injectable } from '@nestjs/common';
 import { activateDefinition } from '../../domain/definition-admission';
-import type { ArtifactFacts } from '../../domain/definition';
 import { definitionSweepIntervalMs } from '../../domain/limits';
-import { definitionStatusDecision } from '../../stores/etcd/decisions';
+import { putGuarded } from '../../stores/etcd/body-guard';
+import { definitionStatusDecision, onlyIf } from '../../stores/etcd/decisions';
 import type { DefinitionEntries } from '../../stores/etcd/objects';
+import type { Artifact } from '../artifacts/read-artifact';
 import { syncArtifact } from '../artifacts/sync-artifact';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
@@ -31,14 +32,15 @@ export class DefinitionActivation implements OnModuleInit, OnModuleDestroy {
     clearInterval(this.timer);
   }
 
-  /** Moves a definition to ACTIVE; answers it as it then is, whoever did it. */
-  async activate(entries: DefinitionEntries, facts: ArtifactFacts): Promise<DefinitionEntries> {
-    const { committer, fresh } = this.dependencies;
+  /** Stores the artifact of a definition and moves it to ACTIVE; answers it as it then is, whoever did it. */
+  async activate(entries: DefinitionEntries, { text, facts }: Artifact): Promise<DefinitionEntries> {
+    const { committer, fresh, cache, artifactBodies } = this.dependencies;
     const { cause } = entries.spec.value;
     const admission = { nowMs: Date.now(), mintedId: '', cause };
     const status = admittedBy(activateDefinition({ spec: entries.spec.value, status: entries.status.value }, facts, admission));
     if (status === undefined) return entries;
-    const outcome = await committer.commit(definitionStatusDecision(entries, status, cause));
+    const { guard } = await putGuarded(cache, 'artifacts', artifactBodies, text);
+    const outcome = await committer.commit(onlyIf(definitionStatusDecision(entries, status, cause), guard));
     if (outcome.kind !== 'done') return fresh.definition(entries.id);
     return { ...entries, status: { value: status, revision: outcome.revision } };
   }
@@ -51,8 +53,7 @@ export class DefinitionActivation implements OnModuleInit, OnModuleDestroy {
         const body = await this.dependencies.definitionBodies.get(entries.spec.value.contentHash);
         const artifact = await syncArtifact(body, this.dependencies.artifactsDirectory);
         if (!artifact) continue;
-        await this.dependencies.artifactBodies.put(artifact.text);
-        await this.activate(entries, artifact.facts);
+        await this.activate(entries, artifact);
       } catch (err) {
         this.dependencies.log.warn({ err, definition: entries.id }, 'a definition still waits for its artifact');
       }

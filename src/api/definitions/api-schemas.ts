@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { name } from '../documents/scalars';
 import { section } from '../documents/schema';
-import { labelsFilter, pageFields, several } from '../http/queries';
+import { archivedField, labelsFilter, pageFields, several } from '../http/queries';
 import type { DeepReadonly } from '../http/views';
 import { constraintsView, headerFields, pageOf, portRequestView, resourcesView } from '../http/views';
 import { parseDefinition } from './document';
@@ -21,6 +21,7 @@ export const listDefinitionsQuery = section({
   name: name.optional(),
   phase: several(definitionPhases).optional().meta({ description: 'DELETED ones are shown only when asked for.' }),
   label: labelsFilter.optional(),
+  archived: archivedField,
 });
 export type ListDefinitionsQuery = z.output<typeof listDefinitionsQuery>;
 

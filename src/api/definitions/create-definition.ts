@@ -1,11 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AdmissionContext } from '../../domain/admission';
-import type { ArtifactFacts, DefinitionBody } from '../../domain/definition';
+import type { DefinitionBody } from '../../domain/definition';
 import { admitDefinition } from '../../domain/definition-admission';
+import { putGuarded } from '../../stores/etcd/body-guard';
+import type { Compare } from '../../stores/etcd/commit';
 import { createDecision } from '../../stores/etcd/decisions';
 import { keys } from '../../stores/etcd/keys';
 import type { DefinitionEntries } from '../../stores/etcd/objects';
+import type { Artifact } from '../artifacts/read-artifact';
 import { syncArtifact } from '../artifacts/sync-artifact';
+import { Archive } from '../archive';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import type { Admitted, Proposal } from '../http/admission';
@@ -13,13 +17,16 @@ import { Admission } from '../http/admission';
 import type { RequestContext } from '../http/context';
 import { mintId } from '../http/ids';
 import { ApiProblem } from '../http/problem';
+import { Reads } from '../http/reads';
 import { DefinitionActivation } from './activation';
 import { DefinitionLookup } from './lookup';
 
 /** What must be stored before a commit may name it. */
 interface Prepared {
   readonly contentHash: string;
-  readonly facts: ArtifactFacts | undefined;
+  /** Says that nobody sweeps the document while a commit comes to name it. */
+  readonly guard: Compare;
+  readonly artifact: Artifact | undefined;
 }
 
 interface Seen extends Prepared {
@@ -32,6 +39,8 @@ export class DefinitionCreation {
   constructor(
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(Admission) private readonly admission: Admission,
+    @Inject(Reads) private readonly reads: Reads,
+    @Inject(Archive) private readonly archive: Archive,
     @Inject(DefinitionLookup) private readonly definitions: DefinitionLookup,
     @Inject(DefinitionActivation) private readonly activation: DefinitionActivation,
   ) {}
@@ -46,21 +55,22 @@ export class DefinitionCreation {
       mintedId: id,
       isNewWork: true,
       look: async (certain) => {
-        prepared ??= await this.prepare(body);
+        if (certain) await this.reads.upToPresent();
+        // Anew each time: what kept the former try from being committed may be that the document was being swept.
+        prepared = await this.prepare(body);
         return { ...prepared, existing: await this.existing(body, certain) };
       },
       decide: (seen, admission) => decide(body, seen, admission),
-      read: (definitionId) => this.dependencies.fresh.definition(definitionId),
+      read: (definitionId) => this.archive.definition(definitionId),
     });
-    return prepared?.facts === undefined || admitted.replayed ? admitted : this.activated(admitted, prepared.facts);
+    return prepared?.artifact === undefined || admitted.replayed ? admitted : this.activated(admitted, prepared.artifact);
   }
 
   /** A body that no commit comes to name is waste, but a commit that names a missing body would be a fault. */
   private async prepare(body: DefinitionBody): Promise<Prepared> {
-    const contentHash = await this.dependencies.definitionBodies.put(body);
-    const artifact = await syncArtifact(body, this.dependencies.artifactsDirectory);
-    if (artifact) await this.dependencies.artifactBodies.put(artifact.text);
-    return { contentHash, facts: artifact?.facts };
+    const { cache, definitionBodies, artifactsDirectory } = this.dependencies;
+    const { hash, guard } = await putGuarded(cache, 'lablet_definitions', definitionBodies, body);
+    return { contentHash: hash, guard, artifact: await syncArtifact(body, artifactsDirectory) };
   }
 
   private existing({ name, version }: DefinitionBody, certain: boolean): Promise<DefinitionEntries | undefined> {
@@ -71,9 +81,9 @@ export class DefinitionCreation {
   }
 
   /** The definition is there whatever happens now; what fails here is made up for by the sweep. */
-  private async activated(admitted: Admitted<DefinitionEntries>, facts: ArtifactFacts): Promise<Admitted<DefinitionEntries>> {
+  private async activated(admitted: Admitted<DefinitionEntries>, artifact: Artifact): Promise<Admitted<DefinitionEntries>> {
     try {
-      const subject = await this.activation.activate(admitted.subject, facts);
+      const subject = await this.activation.activate(admitted.subject, artifact);
       return { ...admitted, subject, revision: subject.status.revision };
     } catch (err) {
       this.dependencies.log.warn({ err, definition: admitted.subject.id }, 'a new definition could not be activated yet');
@@ -90,6 +100,7 @@ function decide(body: DefinitionBody, seen: Seen, admission: AdmissionContext): 
     collection: 'definitions',
     puts: { spec, state: status },
     claims: [keys.definitionName(body.name, body.version)],
+    onlyIf: [seen.guard],
     eventType: 'berth.definition.created',
   });
   const after = (revision: number): DefinitionEntries => ({

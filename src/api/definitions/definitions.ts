@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import semver from 'semver';
 import type { DefinitionEntries } from '../../stores/etcd/objects';
 import { resourceVersion } from '../../stores/etcd/objects';
+import { Archive } from '../archive';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import type { Admitted } from '../http/admission';
@@ -10,7 +11,7 @@ import { mutationAnswer, readAnswer } from '../http/answers';
 import type { Page } from '../http/paging';
 import { pageOfObjects, withCursor } from '../http/paging';
 import type { ReadQuery } from '../http/queries';
-import { hasLabels } from '../http/queries';
+import { hasLabels, labelTexts } from '../http/queries';
 import { Reads } from '../http/reads';
 import type { DefinitionVersions, DefinitionView, ListDefinitionsQuery } from './api-schemas';
 import { viewOfDefinition } from './view';
@@ -21,28 +22,36 @@ export class Definitions {
   constructor(
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(Reads) private readonly reads: Reads,
+    @Inject(Archive) private readonly archive: Archive,
   ) {}
 
   async get(id: string, query: ReadQuery): Promise<Answer<DefinitionView>> {
     const revision = await this.reads.upTo(query);
-    const { cached, fresh } = this.dependencies;
-    const found = cached.definition(id) ?? (await fresh.definition(id));
+    const found = this.dependencies.cached.definition(id) ?? (await this.archive.definition(id));
     return readAnswer(await this.whole(found, Math.max(revision, resourceVersion(found.spec, found.status))), found.spec);
   }
 
   async list(query: ListDefinitionsQuery): Promise<Page<DefinitionView>> {
     const page = withCursor(query);
     const revision = await this.reads.upTo(page);
-    const found = this.dependencies.cached.definitions().filter((entries) => matches(entries, query));
+    const { cached } = this.dependencies;
+    const filter = { phases: query.phase, labels: labelTexts(query.label), definition: query.name };
+    if (query.archived) return this.archive.definitions(filter, { ...page, revision }, (entries) => viewOfDefinition(entries, revision), (id) => cached.definition(id) !== undefined);
+    const found = cached.definitions().filter((entries) => matches(entries, query));
     return pageOfObjects(found, page, revision, (entries) => viewOfDefinition(entries, revision));
   }
 
-  /** All versions of one name, the highest first, those that were deleted included. */
+  /** All versions of one name, the highest first, those that were deleted or archived included. */
   async versions(name: string, query: ReadQuery): Promise<DefinitionVersions> {
     const revision = await this.reads.upTo(query);
-    const found = this.dependencies.cached.definitions().filter(({ spec }) => spec.value.name === name);
+    const found = await Promise.all(this.idsOf(name).map(async (id) => this.dependencies.cached.definition(id) ?? this.archive.definition(id)));
     found.sort((one, other) => semver.rcompare(one.spec.value.version, other.spec.value.version));
     return { items: found.map((entries) => viewOfDefinition(entries, revision)), revision: String(revision) };
+  }
+
+  /** From the claims of its versions, which stay for ever. */
+  private idsOf(name: string): string[] {
+    return [...this.dependencies.cache.object('definition-names', name).values()].map(({ value }) => (value as { readonly id: string }).id);
   }
 
   async answer(admitted: Admitted<DefinitionEntries>): Promise<Answer<DefinitionView>> {

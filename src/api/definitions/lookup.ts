@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { DefinitionEntries } from '../../stores/etcd/objects';
 import { ObjectNotFoundError } from '../../stores/etcd/errors';
 import { keys } from '../../stores/etcd/keys';
+import { Archive } from '../archive';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import { ApiProblem } from '../http/problem';
@@ -16,13 +17,16 @@ export interface DefinitionReference {
 /** Finds definition versions by id, or by name and version. */
 @Injectable()
 export class DefinitionLookup {
-  constructor(@Inject(apiDependencies) private readonly dependencies: ApiDependencies) {}
+  constructor(
+    @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
+    @Inject(Archive) private readonly archive: Archive,
+  ) {}
 
-  /** `certain`: as it is in etcd now, else as the cache has it. Throws `definition_not_found`. */
+  /** `certain`: as it is in etcd now, or was when it retired, else as the cache has it. Throws `definition_not_found`. */
   async find(reference: DefinitionReference, certain: boolean): Promise<DefinitionEntries> {
-    const { cached, fresh } = this.dependencies;
+    const { cached } = this.dependencies;
     const id = reference.id ?? (await this.idByName(reference, certain));
-    const found = id === undefined ? undefined : certain ? await fresh.definition(id).catch(orUndefined) : cached.definition(id);
+    const found = id === undefined ? undefined : certain ? await this.archive.definition(id).catch(orUndefined) : cached.definition(id);
     if (found === undefined) throw notFound(reference);
     return found;
   }

@@ -46,8 +46,13 @@ export function pageOfObjects<Object extends { readonly id: string }, Item>(
   return {
     items: shown.map(show),
     revision: String(revision),
-    ...(rest.length > limit && last && { nextCursor: writeCursor({ after: last.id, revision }) }),
+    ...(rest.length > limit && last && { nextCursor: cursorAfter(last.id, revision) }),
   };
+}
+
+/** Asks for what comes after an object, shown at least as it was at a revision. */
+export function cursorAfter(id: string, revision: number): string {
+  return writeCursor({ after: id, revision });
 }
 
 function writeCursor(cursor: Cursor): string {

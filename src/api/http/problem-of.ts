@@ -1,7 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import { breakerPauseMs } from '../../domain/limits';
 import { EventGapError } from '../../domain/object-state';
-import { CommitUncertainError, ObjectNotFoundError, ValueNewerError } from '../../stores/etcd/errors';
+import { BodyBeingSweptError, CommitUncertainError, ObjectNotFoundError, ValueNewerError } from '../../stores/etcd/errors';
 import { isEtcdFailure } from '../../stores/etcd/failures';
 import { isNoSpace } from '../../stores/etcd/maintenance';
 import { MongoUnavailableError } from '../../stores/mongo/errors';
@@ -21,6 +21,7 @@ export function problemOf(error: unknown): ApiProblem {
     return new ApiProblem('commit_uncertain', detail, { cause: error, members: { dependency: 'etcd' }, headers: retrySoon });
   }
   if (error instanceof EventGapError) return new ApiProblem('record_incomplete', error.message, { cause: error });
+  if (error instanceof BodyBeingSweptError) return new ApiProblem('conflict', `${error.message}; ask again`, { cause: error });
   if (error instanceof ValueNewerError) return ofNewer(error);
   if (isNoSpace(error)) return new ApiProblem('store_full', 'etcd has no room for this; Berth makes room by itself where there is any to give back', { cause: error });
   if (isEtcdFailure(error)) return unavailable('etcd', error);

@@ -37,6 +37,12 @@ export const pageFields = {
     .meta({ description: 'Where the former page ended: its nextCursor.' }),
 };
 
+/** Whether a list is of what lives, or of what has ended long ago and retired. */
+export const archivedField = oneOf(['true', 'false'])
+  .optional()
+  .transform((written) => written === 'true')
+  .meta({ description: 'true: those that have ended long ago and were archived, instead of those that are there.' });
+
 /** For waiting until an object has come to a phase. */
 export function waitFields<const Phases extends readonly [string, ...string[]]>(phases: Phases) {
   return {
@@ -69,6 +75,11 @@ export const labelsFilter = z
 /** Whether an object carries all labels that a filter asks for. */
 export function hasLabels(labels: Readonly<Record<string, string>>, wanted: ReadonlyArray<readonly [string, string]> | undefined): boolean {
   return (wanted ?? []).every(([name, value]) => Object.hasOwn(labels, name) && labels[name] === value);
+}
+
+/** The labels that a filter asks for, each as `name=value`. */
+export function labelTexts(wanted: ReadonlyArray<readonly [string, string]> | undefined): string[] | undefined {
+  return wanted?.map(([name, value]) => `${name}=${value}`);
 }
 
 function nameAndValue(label: string): readonly [string, string] {

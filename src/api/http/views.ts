@@ -24,6 +24,7 @@ export const headerFields = <Kind extends Header['kind']>(kind: Kind) => ({
   labels: texts,
   paused: z.boolean(),
   revision: revision.meta({ description: 'The revision that this answer shows; for a change, that of its commit.' }),
+  archived: z.literal(true).optional().meta({ description: 'It has ended long ago, was archived, and never changes again.' }),
 });
 
 export const resourcesView = z.object({ cpuMillicores: z.int(), memoryMib: z.int(), storageMib: z.int() }).meta({ id: 'Resources' });
@@ -92,7 +93,10 @@ export function pageOf<Item extends z.ZodType>(item: Item, id: string) {
 }
 
 /** The common header of an object as it is shown. */
-export function headerView<Kind extends Header['kind']>(spec: Entry<Header & { readonly kind: Kind }>, versions: { readonly resourceVersion: number; readonly revision: number }) {
+export function headerView<Kind extends Header['kind']>(
+  spec: Entry<Header & { readonly kind: Kind }>,
+  versions: { readonly resourceVersion: number; readonly revision: number; readonly archived?: true | undefined },
+) {
   const { id, org, project, kind, generation, createdAt, updatedAt, deletionRequestedAt, labels, paused } = spec.value;
   return {
     id,
@@ -107,5 +111,6 @@ export function headerView<Kind extends Header['kind']>(spec: Entry<Header & { r
     labels,
     paused,
     revision: String(versions.revision),
+    ...(versions.archived && { archived: versions.archived }),
   };
 }

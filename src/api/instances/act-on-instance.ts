@@ -3,8 +3,7 @@ import type { InstanceVerb } from '../../domain/admission';
 import { actOnInstance } from '../../domain/admission';
 import { instanceSpecDecision } from '../../stores/etcd/decisions';
 import type { InstanceEntries } from '../../stores/etcd/objects';
-import type { ApiDependencies } from '../dependencies';
-import { apiDependencies } from '../dependencies';
+import { Archive, refuseArchived } from '../archive';
 import type { Admitted } from '../http/admission';
 import { admittedBy, Admission } from '../http/admission';
 import type { RequestContext } from '../http/context';
@@ -15,25 +14,26 @@ import { mintId } from '../http/ids';
 @Injectable()
 export class InstanceActs {
   constructor(
-    @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(Admission) private readonly admission: Admission,
+    @Inject(Archive) private readonly archive: Archive,
   ) {}
 
   act(verb: InstanceVerb, id: string, context: RequestContext): Promise<Admitted<InstanceEntries>> {
-    const { fresh } = this.dependencies;
     return this.admission.admit<InstanceEntries, InstanceEntries>({
       context,
       object: { kind: 'Instance', id },
       mintedId: mintId('command'),
       isNewWork: verb === 'start' || verb === 'retry',
-      look: () => fresh.instance(id),
+      look: () => this.archive.instance(id),
       decide: (seen, admission) => {
         requireMatch(context, seen.spec);
+        if (seen.archived && verb === 'terminate') return undefined;
+        refuseArchived(seen);
         const spec = admittedBy(actOnInstance(verb, { spec: seen.spec.value, status: seen.status.value }, admission));
         if (spec === undefined) return undefined;
         return { decision: instanceSpecDecision(seen, spec, verb), after: (revision) => ({ ...seen, spec: { value: spec, revision } }) };
       },
-      read: (instanceId) => fresh.instance(instanceId),
+      read: (instanceId) => this.archive.instance(instanceId),
     });
   }
 }

@@ -7,6 +7,7 @@ import { placementRequest } from '../../domain/placement';
 import { createDecision, unchanged } from '../../stores/etcd/decisions';
 import { keys } from '../../stores/etcd/keys';
 import type { DefinitionEntries, InstanceEntries } from '../../stores/etcd/objects';
+import { Archive } from '../archive';
 import { DefinitionLookup } from '../definitions/lookup';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
@@ -30,6 +31,7 @@ export class InstanceCreation {
   constructor(
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(Admission) private readonly admission: Admission,
+    @Inject(Archive) private readonly archive: Archive,
     @Inject(Reads) private readonly reads: Reads,
     @Inject(DefinitionLookup) private readonly definitions: DefinitionLookup,
     @Inject(Placeability) private readonly placeability: Placeability,
@@ -45,7 +47,7 @@ export class InstanceCreation {
       isNewWork: true,
       look: (certain) => this.look(request, certain),
       decide: (seen, admission) => this.decide(request, seen, admission),
-      read: (instanceId) => this.dependencies.fresh.instance(instanceId),
+      read: (instanceId) => this.archive.instance(instanceId),
     });
   }
 

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { InstancePhase } from '../../domain/phases';
 import type { InstanceEntries } from '../../stores/etcd/objects';
 import { resourceVersion } from '../../stores/etcd/objects';
+import { Archive } from '../archive';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import type { Changed } from '../history/spec-changes';
@@ -11,7 +12,7 @@ import { mutationAnswer, readAnswer, withChanges } from '../http/answers';
 import type { RequestContext } from '../http/context';
 import type { Page } from '../http/paging';
 import { pageOfObjects, withCursor } from '../http/paging';
-import { hasLabels } from '../http/queries';
+import { hasLabels, labelTexts } from '../http/queries';
 import { Reads } from '../http/reads';
 import { waitForPhase } from '../http/wait';
 import type { ChangedInstanceDocument, ChangeInstanceQuery, GetInstanceQuery, InstanceDocument, InstanceWaitQuery, ListInstancesQuery } from './schemas';
@@ -24,13 +25,14 @@ export class Instances {
   constructor(
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(Reads) private readonly reads: Reads,
+    @Inject(Archive) private readonly archive: Archive,
   ) {}
 
   async get(id: string, query: GetInstanceQuery, context: RequestContext): Promise<Answer<InstanceDocument>> {
     const revision = await this.reads.upTo(query);
-    const { cached, cache, fresh } = this.dependencies;
+    const { cached, cache } = this.dependencies;
     // What was created through another replica a moment ago is not absent.
-    const found = cached.instance(id) ?? (await fresh.instance(id));
+    const found = cached.instance(id) ?? (await this.archive.instance(id));
     if (query.waitFor === undefined) return readAnswer(this.show(found, Math.max(revision, versionOf(found))), found.spec);
     const present = await this.wait(found, { phase: query.waitFor, revision: found.spec.revision, timeoutMs: query.timeout }, context);
     return readAnswer(this.show(present, cache.revision), present.spec);
@@ -39,8 +41,18 @@ export class Instances {
   async list(query: ListInstancesQuery): Promise<Page<InstanceDocument>> {
     const page = withCursor(query);
     const revision = await this.reads.upTo(page);
-    const found = this.dependencies.cached.instances().filter((entries) => matches(entries, query));
+    const { cached } = this.dependencies;
+    if (query.archived) return this.listArchived(query, { ...page, revision });
+    const found = cached.instances().filter((entries) => matches(entries, query));
     return pageOfObjects(found, page, revision, (entries) => this.show(entries, revision));
+  }
+
+  /** What is archived is placed nowhere, so that it is on no worker. */
+  private async listArchived(query: ListInstancesQuery, page: { readonly after: string; readonly limit?: number | undefined; readonly revision: number }): Promise<Page<InstanceDocument>> {
+    const { revision } = page;
+    if (query.worker !== undefined) return { items: [], revision: String(revision) };
+    const filter = { phases: query.phase, labels: labelTexts(query.label), definition: query.definition };
+    return this.archive.instances(filter, page, (entries) => this.show(entries, revision), (id) => this.dependencies.cached.instance(id) !== undefined);
   }
 
   /** The answer to a change: at once, or when the phase has come that the change was made for. */
@@ -60,7 +72,7 @@ export class Instances {
   }
 
   private wait(
-    { id, spec }: InstanceEntries,
+    subject: InstanceEntries,
     wanted: {
       readonly phase: InstancePhase;
       readonly revision: number;
@@ -70,12 +82,13 @@ export class Instances {
     context: RequestContext,
   ): Promise<InstanceEntries> {
     const { cache, cached } = this.dependencies;
+    const { id, spec, archived } = subject;
     return waitForPhase<InstanceEntries>(cache, {
       ...wanted,
       collection: 'instances',
       id,
       signal: context.gone,
-      read: () => cached.instance(id),
+      read: () => cached.instance(id) ?? (archived && subject),
       judge: (entries) => judgeInstance(entries, wanted.phase, spec.value.generation),
       describe: ({ status }) => ({ phase: status.value.phase, message: status.value.message, lastFailure: status.value.lastFailure }),
     });

@@ -5,7 +5,7 @@ import { restartPolicy, retryPolicy } from '../definitions/schema';
 import { duration, labels, labelsPatch, name, version } from '../documents/scalars';
 import { mergePatch, section, trueOrFalse, wholeNumber } from '../documents/schema';
 import { changedFields } from '../history/schemas';
-import { dryRunField, labelsFilter, objectId, pageFields, readFields, several, waitFields } from '../http/queries';
+import { archivedField, dryRunField, labelsFilter, objectId, pageFields, readFields, several, waitFields } from '../http/queries';
 import type { DeepReadonly } from '../http/views';
 import { constraintsView, headerFields, lifecycleStatusFields, pageOf, portRequestView, resourcesView } from '../http/views';
 
@@ -47,6 +47,7 @@ export const listInstancesQuery = section({
   worker: objectId.optional().meta({ description: 'Id of the worker that it is placed on.' }),
   definition: name.optional().meta({ description: 'Name of the definition.' }),
   label: labelsFilter.optional(),
+  archived: archivedField,
 });
 export type ListInstancesQuery = z.output<typeof listInstancesQuery>;
 

@@ -12,7 +12,7 @@ export function viewOfInstance(entries: InstanceEntries, worker: WorkerEntries |
     status.value;
   const isOrphaned = allocation !== undefined && worker !== undefined && worker.lease === undefined;
   return {
-    ...headerView(spec, { resourceVersion: resourceVersion(spec, status, allocation, observed), revision }),
+    ...headerView(spec, { resourceVersion: resourceVersion(spec, status, allocation, observed), revision, archived: entries.archived }),
     spec: { definition, intent, ...(command && { command }), resources, ports, constraints, priority, ...(maxDurationMs !== undefined && { maxDurationMs }), restart, retry },
     status: {
       phase,

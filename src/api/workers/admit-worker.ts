@@ -4,8 +4,7 @@ import type { WorkerVerb } from '../../domain/worker-admission';
 import { actOnWorker, admitWorker } from '../../domain/worker-admission';
 import { createDecision, workerSpecDecision } from '../../stores/etcd/decisions';
 import type { TemplateEntries, WorkerEntries } from '../../stores/etcd/objects';
-import type { ApiDependencies } from '../dependencies';
-import { apiDependencies } from '../dependencies';
+import { Archive, refuseArchived } from '../archive';
 import type { Admitted, Proposal } from '../http/admission';
 import { admittedBy, Admission } from '../http/admission';
 import type { RequestContext } from '../http/context';
@@ -18,8 +17,8 @@ import type { CreateWorker } from './schemas';
 @Injectable()
 export class WorkerAdmission {
   constructor(
-    @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(Admission) private readonly admission: Admission,
+    @Inject(Archive) private readonly archive: Archive,
     @Inject(TemplateLookup) private readonly templates: TemplateLookup,
   ) {}
 
@@ -33,25 +32,26 @@ export class WorkerAdmission {
       isNewWork: true,
       look: () => this.templates.byName(request.template),
       decide: (template, admission) => newWorker(request, template, admission),
-      read: (workerId) => this.dependencies.fresh.worker(workerId),
+      read: (workerId) => this.archive.worker(workerId),
     });
   }
 
   act(verb: WorkerVerb, id: string, context: RequestContext): Promise<Admitted<WorkerEntries>> {
-    const { fresh } = this.dependencies;
     return this.admission.admit<WorkerEntries, WorkerEntries>({
       context,
       object: { kind: 'Worker', id },
       mintedId: mintId('command'),
       isNewWork: verb === 'retry',
-      look: () => fresh.worker(id),
+      look: () => this.archive.worker(id),
       decide: (seen, admission) => {
         requireMatch(context, seen.spec);
+        if (seen.archived && verb === 'terminate') return undefined;
+        refuseArchived(seen);
         const spec = admittedBy(actOnWorker(verb, { spec: seen.spec.value, status: seen.status.value }, admission));
         if (spec === undefined) return undefined;
         return { decision: workerSpecDecision(seen, spec, verb), after: (revision) => ({ ...seen, spec: { value: spec, revision } }) };
       },
-      read: (workerId) => fresh.worker(workerId),
+      read: (workerId) => this.archive.worker(workerId),
     });
   }
 }

@@ -112,7 +112,7 @@ export class WorkersController {
     @Query({ schema: workerInstancesQuery }) query: WorkerInstancesQuery,
   ): Promise<Page<InstanceDocument>> {
     await this.workers.requireWorker(id);
-    return this.instances.list({ ...query, worker: id });
+    return this.instances.list({ ...query, worker: id, archived: false });
   }
 
   @Patch(':id')

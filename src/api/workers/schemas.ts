@@ -3,7 +3,7 @@ import { workerPhases } from '../../domain/phases';
 import { labels, labelsPatch, name } from '../documents/scalars';
 import { mergePatch, section, trueOrFalse } from '../documents/schema';
 import { changedFields } from '../history/schemas';
-import { dryRunField, labelsFilter, objectId, pageFields, readFields, several, waitFields } from '../http/queries';
+import { archivedField, dryRunField, labelsFilter, objectId, pageFields, readFields, several, waitFields } from '../http/queries';
 import type { DeepReadonly } from '../http/views';
 import { headerFields, lifecycleStatusFields, pageOf, resourcesView } from '../http/views';
 import { portRangeView } from '../templates/schemas';
@@ -36,6 +36,7 @@ export const listWorkersQuery = section({
   phase: several(workerPhases).optional(),
   template: name.optional().meta({ description: 'Name of the template.' }),
   label: labelsFilter.optional(),
+  archived: archivedField,
 });
 export type ListWorkersQuery = z.output<typeof listWorkersQuery>;
 

@@ -11,7 +11,7 @@ export function viewOfWorker(entries: WorkerEntries, revision: number): WorkerDo
   const { name, template, intent, command, provider, capacity: declared, cpuRatio, portRange, provisionTimeoutMs } = spec.value;
   const { phase, message, conditions, observedGeneration, lastReconcileTime, lastFailure, operation, resources, attempt, externalId } = status.value;
   return {
-    ...headerView(spec, { resourceVersion: resourceVersion(spec, status, capacity, ports, observed, lease, ...plan.values()), revision }),
+    ...headerView(spec, { resourceVersion: resourceVersion(spec, status, capacity, ports, observed, lease, ...plan.values()), revision, archived: entries.archived }),
     spec: { name, template, intent, ...(command && { command }), provider, capacity: declared, cpuRatio, portRange, provisionTimeoutMs },
     status: {
       phase,

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { WorkerPhase } from '../../domain/phases';
 import type { WorkerEntries } from '../../stores/etcd/objects';
 import { resourceVersion } from '../../stores/etcd/objects';
+import { Archive } from '../archive';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import type { Changed } from '../history/spec-changes';
@@ -12,7 +13,7 @@ import type { RequestContext } from '../http/context';
 import type { Page } from '../http/paging';
 import { pageOfObjects, withCursor } from '../http/paging';
 import type { ReadQuery } from '../http/queries';
-import { hasLabels } from '../http/queries';
+import { hasLabels, labelTexts } from '../http/queries';
 import { Reads } from '../http/reads';
 import { waitForPhase } from '../http/wait';
 import type { CapacityView, ChangedWorkerDocument, ChangeWorkerQuery, GetWorkerQuery, ListWorkersQuery, PortsView, WorkerDocument, WorkerWaitQuery } from './schemas';
@@ -25,6 +26,7 @@ export class Workers {
   constructor(
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(Reads) private readonly reads: Reads,
+    @Inject(Archive) private readonly archive: Archive,
   ) {}
 
   async get(id: string, query: GetWorkerQuery, context: RequestContext): Promise<Answer<WorkerDocument>> {
@@ -37,7 +39,10 @@ export class Workers {
   async list(query: ListWorkersQuery): Promise<Page<WorkerDocument>> {
     const page = withCursor(query);
     const revision = await this.reads.upTo(page);
-    const found = this.dependencies.cached.workers().filter((entries) => matches(entries, query));
+    const { cached } = this.dependencies;
+    const filter = { phases: query.phase, labels: labelTexts(query.label), template: query.template };
+    if (query.archived) return this.archive.workers(filter, { ...page, revision }, (entries) => viewOfWorker(entries, revision), (id) => cached.worker(id) !== undefined);
+    const found = cached.workers().filter((entries) => matches(entries, query));
     return pageOfObjects(found, page, revision, (entries) => viewOfWorker(entries, revision));
   }
 
@@ -75,13 +80,12 @@ export class Workers {
 
   private async find(id: string, query: ReadQuery): Promise<{ readonly found: WorkerEntries; readonly revision: number }> {
     const revision = await this.reads.upTo(query);
-    const { cached, fresh } = this.dependencies;
-    const found = cached.worker(id) ?? (await fresh.worker(id));
+    const found = this.dependencies.cached.worker(id) ?? (await this.archive.worker(id));
     return { found, revision: Math.max(revision, resourceVersion(found.spec, found.status, found.capacity, found.ports)) };
   }
 
   private wait(
-    { id, spec }: WorkerEntries,
+    subject: WorkerEntries,
     wanted: {
       readonly phase: WorkerPhase;
       readonly revision: number;
@@ -91,12 +95,13 @@ export class Workers {
     context: RequestContext,
   ): Promise<WorkerEntries> {
     const { cache, cached } = this.dependencies;
+    const { id, spec, archived } = subject;
     return waitForPhase<WorkerEntries>(cache, {
       ...wanted,
       collection: 'workers',
       id,
       signal: context.gone,
-      read: () => cached.worker(id),
+      read: () => cached.worker(id) ?? (archived && subject),
       judge: (entries) => judgeWorker(entries, wanted.phase, spec.value.generation),
       describe: ({ status }) => ({ phase: status.value.phase, message: status.value.message, lastFailure: status.value.lastFailure }),
     });

@@ -168,6 +168,11 @@ export function definitionStatusDecision(entries: DefinitionEntries, status: Def
   };
 }
 
+/** A decision that is made on something more. */
+export function onlyIf(decision: Decision, ...compares: readonly Compare[]): Decision {
+  return { ...decision, compares: [...decision.compares, ...compares] };
+}
+
 /** The sequence number of the next event of an object that has spec and status. */
 export function sequenceAfter(entries: { spec: Entry<{ sequence: number }>; status: Entry<{ sequence: number }> }): number {
   return nextSequence(entries.spec.value, entries.status.value);

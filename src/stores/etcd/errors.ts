@@ -37,3 +37,11 @@ export class ObjectNotFoundError extends Error {
     this.name = 'ObjectNotFoundError';
   }
 }
+
+/** A body that somebody wants to name is being swept, and that does not come to its end. It may be put again later. */
+export class BodyBeingSweptError extends Error {
+  constructor(collection: string, hash: string) {
+    super(`${collection}/${hash} is being swept, since nobody named it; it can be put again when that is over`);
+    this.name = 'BodyBeingSweptError';
+  }
+}

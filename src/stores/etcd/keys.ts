@@ -35,6 +35,9 @@ export const keys = {
 
   /** Held, on a lease, by the one process that migrates MongoDB. */
   migrationLock: 'migrations/lock',
+  /** What is being swept of a collection of bodies; every commit that comes to name one of them compares it. */
+  sweeping: (collection: string) => `sweeping/${collection}`,
+
   leader: (role: LeaderRole) => `${role}/leader`,
 } as const;
 

@@ -26,6 +26,8 @@ export interface LifecycleCommit {
   readonly onObservation?: boolean;
   /** The workload of a start; later entries of the plan name the same one. */
   readonly workloadHash?: string;
+  /** Says that nobody sweeps that workload; see `putGuarded`. */
+  readonly workloadGuard?: Compare;
   /** The worker that an allocation is made on, as it was read. */
   readonly worker?: WorkerEntries;
   /** What the plan says of the allocation, as it was read; unknown, the commit reads it itself. */
@@ -49,6 +51,7 @@ export function instanceDecision(entries: InstanceEntries, change: InstanceChang
       unchanged(keys.instanceAllocation(id), entries.allocation),
       ...(commit.onObservation ? [unchanged(keys.instanceObserved(id), entries.observed)] : []),
       ...(commit.fence ? [commit.fence] : []),
+      ...(commit.workloadGuard ? [commit.workloadGuard] : []),
       ...ledger.compares,
     ],
     puts: [{ key: keys.instanceStatus(id), value: status }, ...ledger.puts],

@@ -14,6 +14,8 @@ export interface InstanceEntries {
   readonly status: Entry<InstanceStatus>;
   readonly allocation: Entry<Allocation> | undefined;
   readonly observed: Entry<Observation> | undefined;
+  /** It has retired: read from the archive, as it was last. */
+  readonly archived?: true;
 }
 
 export interface WorkerEntries {
@@ -27,12 +29,16 @@ export interface WorkerEntries {
   readonly lease: Entry<unknown> | undefined;
   /** By allocation id; of the watch cache it shows what is there when it is asked for. */
   readonly plan: ReadonlyMap<string, Entry<PlanEntry>>;
+  /** It has retired: read from the archive, as it was last. */
+  readonly archived?: true;
 }
 
 export interface DefinitionEntries {
   readonly id: string;
   readonly spec: Entry<DefinitionSpec>;
   readonly status: Entry<DefinitionStatus>;
+  /** It has retired: read from the archive, as it was last. */
+  readonly archived?: true;
 }
 
 export interface TemplateEntries {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { canonicalJson } from '../../domain/canonical-json';
 import type { DefinitionBody } from '../../domain/definition';
@@ -26,6 +27,8 @@ interface BodyDocument {
   readonly _id: string;
   /** Text, since keys of labels, environments and files hold dots and dollars, which not every server takes. */
   readonly body: string;
+  /** Of this copy: see `BodyCopies`. Older programs gave none. */
+  readonly copy?: string;
 }
 
 /** Bodies in one collection. What was read once is kept in memory: it cannot change. */
@@ -46,7 +49,8 @@ export class ImmutableBodies<T> implements Bodies<T> {
     const text = this.format.encode(body);
     const hash = sha256Hex(text);
     // Inserted even if it is in memory: a commit will name it, and only the server knows that it is there.
-    await insertOnce(this.connection, this.collection(), [{ _id: hash, body: text }]);
+    const given = { _id: hash, body: text, copy: randomUUID() };
+    await insertOnce(this.connection, this.collection(), [given], (stored) => stored.body === text);
     this.texts.set(hash, text);
     return hash;
   }

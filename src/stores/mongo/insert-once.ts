@@ -13,12 +13,13 @@ const duplicateKeyCode = 11000;
 
 /**
  * The one way of writing to collections that grow. Inserting again what is there already is fine, since a
- * writer that lost the answer repeats itself; a document that differs from the one there is refused.
+ * writer that lost the answer repeats itself; a document that differs from the one there, by `isSame`, is refused.
  */
 export async function insertOnce<T extends Recorded>(
   connection: MongoConnection,
   collection: Collection<T>,
   documents: readonly T[],
+  isSame: (stored: T, given: T) => boolean = (stored, given) => canonicalJson(stored) === canonicalJson(given),
 ): Promise<void> {
   if (documents.length === 0) return;
   const name = collection.collectionName;
@@ -30,7 +31,9 @@ export async function insertOnce<T extends Recorded>(
     const stored = await connection.attempt(`read ${name}`, () =>
       collection.findOne({ _id: given._id } as Filter<T>),
     );
-    if (canonicalJson(stored) !== canonicalJson(given)) throw new RecordConflictError(name, given._id, stored, given);
+    // What was taken away since it was met, as a sweep does with bodies, is inserted after all.
+    if (stored === null) await insertOnce(connection, collection, [given], isSame);
+    else if (!isSame(stored as T, given)) throw new RecordConflictError(name, given._id, stored, given);
   }
 }
 

@@ -17,6 +17,9 @@ export interface SnapshotRecord {
   get(subject: string, sequence: number): Promise<Snapshot | undefined>;
 }
 
+/** Which snapshot. */
+export type SnapshotName = Pick<ObjectState, 'sequence'> & { readonly subject: string };
+
 interface SnapshotDocument {
   readonly _id: string;
   readonly subject: string;
@@ -28,7 +31,7 @@ interface SnapshotDocument {
   readonly eventId: string;
   readonly time: string;
   readonly changeType: ChangeType;
-  /** Canonical JSON of `{spec, status, allocation}`: their keys hold dots, which not every server takes. */
+  /** Canonical JSON of `{spec, status, allocation, retired}`: their keys hold dots, which not every server takes. */
   readonly object: string;
 }
 
@@ -43,6 +46,19 @@ export class Snapshots implements SnapshotRecord {
   async get(subject: string, sequence: number): Promise<Snapshot | undefined> {
     const document = await this.connection.attempt('read state_snapshots', () => this.collection().findOne({ _id: snapshotId(subject, sequence) }));
     return document ? fromDocument(document) : undefined;
+  }
+
+  /** Snapshots from before a time, in no order, at most `limit`. */
+  async before(time: string, limit: number): Promise<readonly SnapshotName[]> {
+    const projection = { subject: 1, sequence: 1 };
+    const documents = await this.connection.attempt('list state_snapshots', () => this.collection().find({ time: { $lt: time } }, { projection }).limit(limit).toArray());
+    return documents.map(({ subject, sequence }) => ({ subject, sequence }));
+  }
+
+  async remove(snapshots: readonly SnapshotName[]): Promise<void> {
+    // One by one: only a filter by one id spares the embedded server from reading the whole collection.
+    const deletes = snapshots.map(({ subject, sequence }) => ({ deleteOne: { filter: { _id: snapshotId(subject, sequence) } } }));
+    await this.connection.attempt('delete from state_snapshots', () => this.collection().bulkWrite(deletes, { ordered: false }));
   }
 
   private collection() {
@@ -60,6 +76,6 @@ function toDocument({ changeType, state }: Snapshot): SnapshotDocument {
 }
 
 function fromDocument({ subject, kind, org, sequence, epoch, revision, eventId, time, changeType, object }: SnapshotDocument): Snapshot {
-  const parts = JSON.parse(object) as Pick<ObjectState, 'spec' | 'status' | 'allocation'>;
+  const parts = JSON.parse(object) as Pick<ObjectState, 'spec' | 'status' | 'allocation' | 'retired'>;
   return { changeType, state: { kind: kind as ObjectState['kind'], id: subject, org, sequence, epoch, revision, eventId, time, ...parts } };
 }

@@ -19,6 +19,7 @@ import type { MongoConnection } from '../../../src/stores/mongo/connection';
 import { connectMongo } from '../../../src/stores/mongo/connection';
 import { alone, migrate } from '../../../src/stores/mongo/migrate';
 import { Snapshots } from '../../../src/stores/mongo/snapshots';
+import { RetiredObjects } from '../../../src/stores/mongo/retired-objects';
 import { freshDatabase, freshPrefix, testServers } from '../../support/servers';
 import { Client } from './client';
 
@@ -81,6 +82,7 @@ export class TestApi {
       auditEvents,
       snapshots: new Snapshots(mongo),
       runsOf: async () => ({ runs: [], complete: true }),
+      retired: new RetiredObjects(mongo),
       nudge: (kind, id) => nudges.push(`${kind} ${id}`),
       artifactsDirectory,
       dependenciesHealth: world.health ?? [

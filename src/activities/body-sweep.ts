@@ -18,7 +18,7 @@ import { reportOf } from './maintenance';
 export interface BodySweepDependencies {
   readonly client: EtcdClient;
   readonly cached: CachedObjects;
-  readonly committer: Committer;
+  readonly committer: Pick<Committer, 'commit'>;
   readonly copies: Readonly<Record<BodyCollection, Pick<BodyCopies, 'list' | 'remove'>>>;
   readonly unnamed: Pick<UnnamedBodies, 'list' | 'remember' | 'forget'>;
   readonly retired: Pick<RetiredObjects, 'list'>;

@@ -21,7 +21,7 @@ import { presentWorkflowRun } from './workflow-run';
 export interface RetirementDependencies {
   readonly client: EtcdClient;
   readonly cached: CachedObjects;
-  readonly committer: Committer;
+  readonly committer: Pick<Committer, 'commit'>;
   readonly retired: Pick<RetiredObjects, 'insert' | 'removeOther'>;
   readonly reports: Pick<Reports, 'insert'>;
   /** How long what has ended stays. */

@@ -1,17 +1,22 @@
+import type { BodySweepDependencies } from '../../../src/activities/body-sweep';
+import { BodySweep } from '../../../src/activities/body-sweep';
 import { Retirement } from '../../../src/activities/retirement';
 import type { Clock } from '../../../src/activities/clock';
 import { PermanentRecord } from '../../../src/leaders/permanent-record';
 import { drainOutbox } from '../../../src/leaders/projector';
+import type { BodyCollection } from '../../../src/stores/etcd/body-guard';
 import type { Committer } from '../../../src/stores/etcd/committer';
 import { absent } from '../../../src/stores/etcd/decisions';
 import { keys } from '../../../src/stores/etcd/keys';
 import { AuditEvents } from '../../../src/stores/mongo/audit-events';
+import { BodyCopies } from '../../../src/stores/mongo/body-copies';
 import { Reports } from '../../../src/stores/mongo/reports';
 import { RetiredObjects } from '../../../src/stores/mongo/retired-objects';
 import { Snapshots } from '../../../src/stores/mongo/snapshots';
+import { UnnamedBodies } from '../../../src/stores/mongo/unnamed-bodies';
 import { Lifecycle } from '../../api/support/lifecycle';
 import { Objects } from '../../api/support/objects';
-import { instances, workers, definitions } from '../../api/support/objects';
+import { definitions, instances, workers } from '../../api/support/objects';
 import type { TestApi } from '../../api/support/test-api';
 
 export const hourMs = 60 * 60 * 1000;
@@ -32,6 +37,8 @@ export class MaintenanceLab {
   readonly snapshots: Snapshots;
   readonly auditEvents: AuditEvents;
   readonly reports: Reports;
+  readonly unnamed: UnnamedBodies;
+  readonly copies: Readonly<Record<BodyCollection, BodyCopies>>;
 
   constructor(readonly api: TestApi) {
     this.objects = new Objects(api);
@@ -40,6 +47,9 @@ export class MaintenanceLab {
     this.snapshots = new Snapshots(api.mongo);
     this.auditEvents = new AuditEvents(api.mongo);
     this.reports = new Reports(api.mongo);
+    this.unnamed = new UnnamedBodies(api.mongo);
+    const copiesOf = (collection: BodyCollection) => new BodyCopies(api.mongo, collection);
+    this.copies = { lablet_definitions: copiesOf('lablet_definitions'), artifacts: copiesOf('artifacts'), workloads: copiesOf('workloads') };
   }
 
   /** Moves all events into the record, as the controller leader does. */
@@ -59,6 +69,14 @@ export class MaintenanceLab {
     const { retired, reports } = this;
     const retirement = new Retirement({ client: etcd, cached, committer, retired, reports, retentionMs, clock: clockAhead(aheadMs) });
     return retirement.run(new AbortController().signal);
+  }
+
+  /** Sweeps bodies, by a clock that is so far ahead; `copies` lets a test put itself between the sweep and MongoDB. */
+  sweep({ aheadMs = 0, copies = {} }: { aheadMs?: number; copies?: Partial<BodySweepDependencies['copies']> } = {}) {
+    const { etcd, cached, committer } = this.api.dependencies;
+    const { retired, reports, unnamed } = this;
+    const every = { ...this.copies, ...copies };
+    return new BodySweep({ client: etcd, cached, committer, copies: every, unnamed, retired, reports, clock: clockAhead(aheadMs) }).run(new AbortController().signal);
   }
 
   /** TERMINATED; answers its id. */

@@ -6,6 +6,7 @@ import { phases } from './phases';
 import { counters, noSilentWrites, sequences } from './progress';
 import { recorded } from './recorded';
 import { releases } from './release';
+import { retirements } from './retirement';
 import type { Expectations, Finding, Rule } from './rule';
 import { askedRuns, runs } from './runs';
 import { leaders, staleCommits, staleObservations, stalePlacements } from './stale-writes';
@@ -18,6 +19,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   acknowledged,
   oneDeedPerKey,
   phases,
+  retirements,
   sequences,
   noSilentWrites,
   counters,

@@ -26,7 +26,7 @@ import type { WorkloadFault, Workloads } from './workload';
 import { presentWorkflowRun } from './workflow-run';
 
 /** What a step says of its commit. */
-type StepCommit = Pick<LifecycleCommit, 'step' | 'outcome' | 'onObservation' | 'workloadHash'>;
+type StepCommit = Pick<LifecycleCommit, 'step' | 'outcome' | 'onObservation' | 'workloadHash' | 'workloadGuard'>;
 
 /** More than one process ever has under way. */
 const committedRememberedMax = 10_000;

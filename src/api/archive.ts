@@ -81,9 +81,9 @@ interface ArchivePageQuery {
   readonly revision: number;
 }
 
-/** What is asked of an object that has retired cannot be done any more. */
-export function refuseArchived(entries: InstanceEntries | WorkerEntries | DefinitionEntries): void {
-  if (entries.archived === undefined) return;
+/** The object, unless it has retired: then what is asked of it cannot be done any more. */
+export function requireLive<Entries extends InstanceEntries | WorkerEntries | DefinitionEntries>(entries: Entries): Entries {
+  if (entries.archived === undefined) return entries;
   const { kind } = entries.spec.value;
   const { phase } = entries.status.value;
   const code = `${kinds[kind]}_not_found` as const;

@@ -76,6 +76,13 @@ describe('an instance that has retired', () => {
     expect(await api.keys()).toEqual(keysBefore);
   });
 
+  test('cannot be changed, and its history is told still', async () => {
+    const changed = await api.client.request<ProblemBody>('PATCH', `${instances}/${id}`, { labels: { a: 'b' } }, {});
+    expect(changed.body).toMatchObject({ status: 404, code: 'instance_not_found', archived: true });
+    const { body } = await api.client.get<{ items: Array<{ type: string; changeType: string }> }>(`${instances}/${id}/history`);
+    expect(body.items.at(-1)).toMatchObject({ type: 'berth.instance.retired', changeType: 'deleted' });
+  });
+
   test('has all its events still, and the last one tells of it', async () => {
     const { body } = await api.client.get<{ items: Array<{ type: string }> }>(`${instances}/${id}/events`);
     expect(body.items[0]?.type).toBe('berth.instance.created');

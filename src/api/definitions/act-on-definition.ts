@@ -3,7 +3,7 @@ import { deleteDefinition, deprecateDefinition } from '../../domain/definition-a
 import { problemsMax } from '../../domain/limits';
 import { definitionStatusDecision } from '../../stores/etcd/decisions';
 import type { DefinitionEntries } from '../../stores/etcd/objects';
-import { Archive, refuseArchived } from '../archive';
+import { Archive, requireLive } from '../archive';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import type { Admitted } from '../http/admission';
@@ -40,7 +40,7 @@ export class DefinitionActs {
       decide: (seen, admission) => {
         requireMatch(context, seen.spec);
         if (seen.archived && verb === 'delete') return undefined;
-        refuseArchived(seen);
+        requireLive(seen);
         const status = admittedBy(acts[verb]({ spec: seen.spec.value, status: seen.status.value }, admission));
         if (status === undefined) return undefined;
         if (verb === 'delete') this.refuseWhileInUse(id);

@@ -3,7 +3,7 @@ import type { InstanceVerb } from '../../domain/admission';
 import { actOnInstance } from '../../domain/admission';
 import { instanceSpecDecision } from '../../stores/etcd/decisions';
 import type { InstanceEntries } from '../../stores/etcd/objects';
-import { Archive, refuseArchived } from '../archive';
+import { Archive, requireLive } from '../archive';
 import type { Admitted } from '../http/admission';
 import { admittedBy, Admission } from '../http/admission';
 import type { RequestContext } from '../http/context';
@@ -28,7 +28,7 @@ export class InstanceActs {
       decide: (seen, admission) => {
         requireMatch(context, seen.spec);
         if (seen.archived && verb === 'terminate') return undefined;
-        refuseArchived(seen);
+        requireLive(seen);
         const spec = admittedBy(actOnInstance(verb, { spec: seen.spec.value, status: seen.status.value }, admission));
         if (spec === undefined) return undefined;
         return { decision: instanceSpecDecision(seen, spec, verb), after: (revision) => ({ ...seen, spec: { value: spec, revision } }) };

@@ -4,8 +4,7 @@ import type { InstancePatch } from '../../domain/mutable-spec';
 import { changeInstance, mutableInstanceFields, mutablePart, patchInstance } from '../../domain/mutable-spec';
 import { instanceSpecDecision } from '../../stores/etcd/decisions';
 import type { InstanceEntries } from '../../stores/etcd/objects';
-import type { ApiDependencies } from '../dependencies';
-import { apiDependencies } from '../dependencies';
+import { Archive, requireLive } from '../archive';
 import type { RollbackRequest } from '../history/schemas';
 import type { Changed } from '../history/spec-changes';
 import { SpecChanges, toldOfRollback } from '../history/spec-changes';
@@ -16,7 +15,7 @@ import type { PatchInstance } from './schemas';
 @Injectable()
 export class InstanceChanges {
   constructor(
-    @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
+    @Inject(Archive) private readonly archive: Archive,
     @Inject(SpecChanges) private readonly changes: SpecChanges,
   ) {}
 
@@ -27,8 +26,8 @@ export class InstanceChanges {
       object: { kind: 'Instance', id },
       body,
       dryRun,
-      read: (instanceId) => this.dependencies.fresh.instance(instanceId),
-      act: (seen, admission) => patchInstance(patch, viewOf(seen), admission),
+      read: (instanceId) => this.archive.instance(instanceId),
+      act: (seen, admission) => patchInstance(patch, viewOf(requireLive(seen)), admission),
       decision: (seen, spec) => instanceSpecDecision(seen, spec, 'patch'),
     });
   }
@@ -42,8 +41,8 @@ export class InstanceChanges {
       object,
       body,
       dryRun,
-      read: (instanceId) => this.dependencies.fresh.instance(instanceId),
-      act: (seen, admission) => changeInstance(wanted, viewOf(seen), admission),
+      read: (instanceId) => this.archive.instance(instanceId),
+      act: (seen, admission) => changeInstance(wanted, viewOf(requireLive(seen)), admission),
       decision: (seen, spec) => instanceSpecDecision(seen, spec, 'rollback', toldOfRollback(target)),
     });
   }

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { pageSizeDefault } from '../../domain/limits';
+import { Archive } from '../archive';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import { section } from '../documents/schema';
@@ -54,6 +55,7 @@ export type EventPage = DeepReadonly<z.output<typeof eventPage>>;
 export class Events {
   constructor(
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
+    @Inject(Archive) private readonly archive: Archive,
     @Inject(Reads) private readonly reads: Reads,
     @Inject(ObjectEvents) private readonly events: ObjectEvents,
   ) {}
@@ -68,7 +70,6 @@ export class Events {
   }
 
   private async requireInstance(id: string): Promise<void> {
-    const { cached, fresh } = this.dependencies;
-    if (!cached.instance(id)) await fresh.instance(id);
+    if (!this.dependencies.cached.instance(id)) await this.archive.instance(id);
   }
 }

@@ -4,7 +4,7 @@ import type { WorkerVerb } from '../../domain/worker-admission';
 import { actOnWorker, admitWorker } from '../../domain/worker-admission';
 import { createDecision, workerSpecDecision } from '../../stores/etcd/decisions';
 import type { TemplateEntries, WorkerEntries } from '../../stores/etcd/objects';
-import { Archive, refuseArchived } from '../archive';
+import { Archive, requireLive } from '../archive';
 import type { Admitted, Proposal } from '../http/admission';
 import { admittedBy, Admission } from '../http/admission';
 import type { RequestContext } from '../http/context';
@@ -46,7 +46,7 @@ export class WorkerAdmission {
       decide: (seen, admission) => {
         requireMatch(context, seen.spec);
         if (seen.archived && verb === 'terminate') return undefined;
-        refuseArchived(seen);
+        requireLive(seen);
         const spec = admittedBy(actOnWorker(verb, { spec: seen.spec.value, status: seen.status.value }, admission));
         if (spec === undefined) return undefined;
         return { decision: workerSpecDecision(seen, spec, verb), after: (revision) => ({ ...seen, spec: { value: spec, revision } }) };

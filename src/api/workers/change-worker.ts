@@ -3,8 +3,7 @@ import { changeWorker, mutablePart, mutableWorkerFields, patchWorker } from '../
 import type { WorkerSpec } from '../../domain/worker';
 import { workerSpecDecision } from '../../stores/etcd/decisions';
 import type { WorkerEntries } from '../../stores/etcd/objects';
-import type { ApiDependencies } from '../dependencies';
-import { apiDependencies } from '../dependencies';
+import { Archive, requireLive } from '../archive';
 import type { RollbackRequest } from '../history/schemas';
 import type { Changed } from '../history/spec-changes';
 import { SpecChanges, toldOfRollback } from '../history/spec-changes';
@@ -15,7 +14,7 @@ import type { PatchWorker } from './schemas';
 @Injectable()
 export class WorkerChanges {
   constructor(
-    @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
+    @Inject(Archive) private readonly archive: Archive,
     @Inject(SpecChanges) private readonly changes: SpecChanges,
   ) {}
 
@@ -25,8 +24,8 @@ export class WorkerChanges {
       object: { kind: 'Worker', id },
       body,
       dryRun,
-      read: (workerId) => this.dependencies.fresh.worker(workerId),
-      act: (seen, admission) => patchWorker(body, viewOf(seen), admission),
+      read: (workerId) => this.archive.worker(workerId),
+      act: (seen, admission) => patchWorker(body, viewOf(requireLive(seen)), admission),
       decision: (seen, spec) => workerSpecDecision(seen, spec, 'patch'),
     });
   }
@@ -40,8 +39,8 @@ export class WorkerChanges {
       object,
       body,
       dryRun,
-      read: (workerId) => this.dependencies.fresh.worker(workerId),
-      act: (seen, admission) => changeWorker(wanted, viewOf(seen), admission),
+      read: (workerId) => this.archive.worker(workerId),
+      act: (seen, admission) => changeWorker(wanted, viewOf(requireLive(seen)), admission),
       decision: (seen, spec) => workerSpecDecision(seen, spec, 'rollback', toldOfRollback(target)),
     });
   }

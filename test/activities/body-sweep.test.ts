@@ -262,6 +262,23 @@ describe('a body that comes to be named while it is swept is there in the end', 
     expect(puts.count).toBeGreaterThan(2);
   });
 
+  test('when it is the artifact of a definition', async () => {
+    writeFileSync(join(api.artifactsDirectory, 'greeting.txt'), 'hello');
+    const artifact = { uri: 'file:greeting.txt', format: 'text', path: 'greeting.txt' };
+    committer.once(/\/ACTIVE/, killed);
+    await api.client.post(definitions, webDocument({ artifact }));
+    await lab.sweep();
+    let swept = '';
+    committer.once(/\/ACTIVE/, async () => {
+      swept = (await lab.sweep({ aheadMs: 2 * hourMs })).summary;
+    });
+    const { body } = await api.client.post<DefinitionView>(definitions, webDocument({ version: '2.0.0', artifact }));
+    expect(swept).toContain('1 of them');
+    // It is looked after again later, as one whose server had died.
+    expect(body.status.phase).toBe('PENDING_SYNC');
+    expect(await hashes('artifacts')).toEqual([]);
+  });
+
   test('when it is the workload of a start', async () => {
     const { id } = await placedInstance();
     committer.once(/start\.begin/, killed);

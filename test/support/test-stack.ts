@@ -12,7 +12,7 @@ export interface TestStack extends Stack {
 }
 
 /** Starts api and control processes (compiled, as users run them) for one test file. */
-export async function startTestStack(processes: StackOptions['processes'] = {}): Promise<TestStack> {
+export async function startTestStack(processes: StackOptions['processes'] = {}, environment: NodeJS.ProcessEnv = {}): Promise<TestStack> {
   const { etcd, mongodb, temporal } = testServers();
   const directory = await createRunDirectory('stack', () => undefined);
   const etcdPrefix = freshPrefix();
@@ -28,6 +28,7 @@ export async function startTestStack(processes: StackOptions['processes'] = {}):
       BERTH_MONGODB_DATABASE: freshDatabase(),
       BERTH_TEMPORAL_TASK_QUEUE: taskQueue,
       BERTH_LOG_LEVEL: 'debug',
+      ...environment,
     },
   });
   return {

@@ -103,7 +103,7 @@ export class BodySweep {
     const closedAt = await this.put(collection, hashes);
     const named = await this.namesFrom(closedAt, collection);
     const unnamed = candidates.filter(({ hash }) => !named.has(hash));
-    for (const copy of unnamed) await this.dependencies.copies[collection].remove(copy);
+    await this.dependencies.copies[collection].remove(unnamed);
     await this.put(collection, [], closedAt);
     return unnamed.length;
   }

@@ -220,7 +220,7 @@ export const retirementsPerSecondMax = 50;
 export const retirementsPerRunMax = 1_000;
 /** Snapshots that one run deletes, and that one request deletes. */
 export const snapshotsDeletedPerRunMax = 20_000;
-export const snapshotsDeletedTogetherMax = 500;
+export const snapshotsDeletedTogetherMax = 2_000;
 /** How long one run of snapshot retention may take: on the embedded server it reads the whole collection. */
 export const snapshotRetentionMsMax = 2 * 60 * 1000;
 /** A body that nobody names is swept when it was found so in two runs that are at least so far apart. */

@@ -72,9 +72,9 @@ function removing(before: () => Promise<void>) {
   const copies = lab.copies.lablet_definitions;
   return {
     list: () => copies.list(),
-    remove: async (copy: BodyCopy) => {
+    remove: async (found: readonly BodyCopy[]) => {
       await before();
-      await copies.remove(copy);
+      await copies.remove(found);
     },
   };
 }

@@ -30,9 +30,7 @@ export class UnnamedBodies {
 
   async forget(bodies: ReadonlyArray<BodyCopy & { readonly collection: string }>): Promise<void> {
     if (bodies.length === 0) return;
-    // One by one: only a filter by one id spares the embedded server from reading the whole collection.
-    const deletes = bodies.map((body) => ({ deleteOne: { filter: { _id: idOf(body) } } }));
-    await this.connection.attempt('delete from unnamed_bodies', () => this.documents().bulkWrite(deletes, { ordered: false }));
+    await this.connection.attempt('delete from unnamed_bodies', () => this.documents().deleteMany({ _id: { $in: bodies.map(idOf) } }));
   }
 
   private documents() {

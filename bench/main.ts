@@ -5,12 +5,14 @@ import * as lifecycle from './lifecycle';
 import * as placement from './placement';
 import * as projector from './projector';
 import * as scale from './scale';
+import * as stream from './stream';
 
 const benchmarks: Readonly<Record<string, { run(report: (line: string) => void): Promise<Figure[]> }>> = {
   lifecycle,
   placement,
   projector,
   scale,
+  stream,
 };
 
 /** `npm run bench -- <name> [--json]`: a table for people, or one JSON line a figure. */

@@ -4,6 +4,7 @@ import { upcast } from '../../domain/event-types';
 import type { CloudEvent, RecordedEvent } from '../../domain/events';
 import { toCloudEvent } from '../../domain/events';
 import { rebuildPageSize } from '../../domain/limits';
+import type { RecordOfEvents } from '../etcd/event-log';
 import type { MongoConnection } from './connection';
 import { insertOnce } from './insert-once';
 
@@ -13,12 +14,6 @@ export interface AuditRecord {
   insert(events: readonly RecordedEvent[]): Promise<void>;
   /** Events of one object with a higher sequence, ascending, at most `limit`. */
   ofSubject(subject: string, page: EventPage): Promise<readonly CloudEvent[]>;
-  /** Events of all objects after a position, in order, at most `limit`. */
-  after(position: EventPosition, limit: number): Promise<readonly CloudEvent[]>;
-  /** The last events of all objects, in order, at most `limit`. */
-  newest(limit: number): Promise<readonly CloudEvent[]>;
-  /** Whether there is an event of this id. */
-  has(id: string): Promise<boolean>;
 }
 
 export interface EventPage {
@@ -34,7 +29,7 @@ type EventDocument = Omit<CloudEvent, 'id' | 'data'> & {
 };
 
 /** Append-only: nothing in it is ever changed or removed. */
-export class AuditEvents implements AuditRecord {
+export class AuditEvents implements AuditRecord, RecordOfEvents {
   constructor(private readonly connection: MongoConnection) {}
 
   async insert(events: readonly RecordedEvent[]): Promise<void> {

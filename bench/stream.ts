@@ -63,6 +63,10 @@ function usageOf(pid: number): Usage {
   return { residentMib: residentKib / 1024, cpuSeconds: (Number(fields[11]) + Number(fields[12])) / 100 };
 }
 
+function cpuPercent(before: Usage, after: Usage, seconds: number): string {
+  return ((100 * (after.cpuSeconds - before.cpuSeconds)) / seconds).toFixed(0);
+}
+
 class StreamBench {
   private number = 0;
   /** Commits that the many readers did not see, for they were not there yet. */
@@ -160,19 +164,23 @@ class StreamBench {
   private async knee(consumers: Consumers): Promise<Figure[]> {
     let served = 0;
     let note = 'the highest rate that was tried';
+    const { pid } = this.stack.children.api[0]!;
     for (let rate = ratePerSecond; rate <= kneeRateMax; rate *= 2) {
       consumers.reset();
       const from = this.number;
       const startedAtMs = nowMs();
+      const [apiBefore, consumersBefore] = [usageOf(pid), usageOf(consumers.pid)];
       await this.atRate(rate, kneeStepSeconds);
-      const reached = ((this.number - from) * 1_000) / (nowMs() - startedAtMs);
+      const seconds = (nowMs() - startedAtMs) / 1_000;
+      const cpu = `CPU of api ${cpuPercent(apiBefore, usageOf(pid), seconds)} %, of readers ${cpuPercent(consumersBefore, usageOf(consumers.pid), seconds)} %`;
+      const reached = (this.number - from) / seconds;
       await this.heard(consumers);
       const { latenciesMs, heard, disorder, ended } = consumers.since;
       const wrong = Math.abs(consumersCount * (this.number - from) - heard) + disorder + ended;
       const p99 = quantile(latenciesMs, 0.99);
-      this.report(`${consumersCount} readers × ${rate} events/s: ${reached.toFixed(0)}/s committed, p50 ${quantile(latenciesMs, 0.5).toFixed(0)} ms, p99 ${p99.toFixed(0)} ms, ${wrong} missing, out of order or ended`);
+      this.report(`${consumersCount} readers × ${rate} events/s: ${reached.toFixed(0)}/s committed, p50 ${quantile(latenciesMs, 0.5).toFixed(0)} ms, p99 ${p99.toFixed(0)} ms, ${wrong} missing, out of order or ended, ${cpu}`);
       const isServed = p99 <= kneeLatencyMs && wrong === 0 && reached >= 0.9 * rate;
-      note = isServed ? note : `at ${rate}/s: p99 ${p99.toFixed(0)} ms, ${reached.toFixed(0)}/s committed, ${wrong} missing, out of order or ended`;
+      note = isServed ? note : `at ${rate}/s: p99 ${p99.toFixed(0)} ms, ${reached.toFixed(0)}/s committed, ${wrong} missing, out of order or ended; ${cpu}`;
       if (!isServed) break;
       served = rate;
     }
@@ -219,6 +227,10 @@ class Consumers {
       this.latest = JSON.parse(line) as ConsumersReport;
       this.reports.push(this.latest);
     });
+  }
+
+  get pid(): number {
+    return this.child.pid!;
   }
 
   stop(): void {

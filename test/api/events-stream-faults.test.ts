@@ -132,6 +132,19 @@ test('a server that starts remembers the end of the record, and serves it when M
   await live.until('what is new', ({ events }) => events.length === 1);
 });
 
+test('a server that starts while MongoDB is down tells what waits in the outbox', async () => {
+  const world = freshWorld();
+  const { committer } = (await start(world)).dependencies;
+  await commit(committer, 'waiting', 6);
+  const down = () => Promise.reject(new MongoUnavailableError('read', new Error('down')));
+  const second = await start(world, {}, () => ({ auditEvents: { newest: down, after: down, ofSubject: down, has: down } }));
+  const after = (revision: number) => second.client.get<EventPoll>(`/api/v1/events?revision=${revision}`);
+  const revisions = (await second.dependencies.etcd.list(keys.outboxPrefix)).entries.map(({ revision }) => revision);
+  expect((await after(revisions[0]!)).body.items.map(({ data }) => data['n'])).toEqual([1, 2, 3, 4, 5]);
+  // What was trimmed before the first of them is not known here.
+  expect((await after(revisions[0]! - 1)).status).toBe(503);
+});
+
 test('an event that the record has lost is no place to go on from', async () => {
   const world = freshWorld();
   const first = await start(world);

@@ -137,7 +137,7 @@ test('a server that starts while MongoDB is down tells what waits in the outbox'
   const { committer } = (await start(world)).dependencies;
   await commit(committer, 'waiting', 6);
   const down = () => Promise.reject(new MongoUnavailableError('read', new Error('down')));
-  const second = await start(world, {}, () => ({ auditEvents: { newest: down, after: down, ofSubject: down, has: down } }));
+  const second = await start(world, {}, ({ auditEvents }) => ({ auditEvents: { newest: down, after: down, ofSubject: down, has: down, scan: auditEvents.scan.bind(auditEvents) } }));
   const after = (revision: number) => second.client.get<EventPoll>(`/api/v1/events?revision=${revision}`);
   const revisions = (await second.dependencies.etcd.list(keys.outboxPrefix)).entries.map(({ revision }) => revision);
   expect((await after(revisions[0]!)).body.items.map(({ data }) => data['n'])).toEqual([1, 2, 3, 4, 5]);
@@ -258,19 +258,31 @@ test('what a newer program wrote is not passed over: readers stop before it and 
   expect(await api.client.get(`/api/v1/events?cursor=${page.body.nextCursor}`)).toMatchObject({ status: 503, body: { code: 'newer_version', retryable: true } });
 });
 
-test('when a new epoch begins streams end, and only cursors of events that outlived the old one go on', async () => {
+test('when a new epoch begins streams end, and only what outlived the old one is a place to go on from', async () => {
   const api = await start(freshWorld());
   const { etcd, committer } = api.dependencies;
   const stream = await open(api);
   await commit(committer, 'outlives', 2);
   await stream.until('both', ({ events }) => events.length === 2);
-  const { nextCursor } = (await api.client.get<EventPoll>('/api/v1/events')).body;
-  await etcd.raw.kv.put({ key: etcd.key(keys.epoch), value: Buffer.from(JSON.stringify({ schemaVersion: 1, epoch: 2 })) });
+  const kept = stream.events[1]!;
+  const lost = (await api.client.get<EventPoll>(`/api/v1/events?minRevision=${await commit(committer, 'lost')}`)).body;
+  // As a restore does; it also takes what is lost out of outbox and record.
+  await etcd.raw.delete().key(etcd.prefix + (await etcd.list(keys.outboxPrefix)).entries.at(-1)!.key);
+  const firstRevision = String((await etcd.revision()) + 1);
+  const epochs = { schemaVersion: 1, epoch: 2, firstRevision, history: [{ epoch: 1, lastGoodRevision: kept.revision }] };
+  await etcd.raw.kv.put({ key: etcd.key(keys.epoch), value: Buffer.from(JSON.stringify(epochs)) });
   await stream.until('the end', ({ closed }) => closed);
   expect(stream.end).toMatchObject({ code: 'epoch_ended' });
-  await commit(new Committer(etcd, () => 2), 'next');
-  const after = async (cursor: string) => api.client.get<EventPoll & ProblemBody>(`/api/v1/events?cursor=${cursor}&minRevision=${await etcd.revision()}`);
-  expect((await after(stream.events[0]!.id)).body.items.map(({ subject }) => subject)).toEqual(['outlives', 'next']);
-  expect(await after(nextCursor)).toMatchObject({ status: 410, body: { code: 'cursor_gone' } });
-  expect(await after(stream.events[1]!.id.replace(/-0000$/, '-0003'))).toMatchObject({ status: 410 });
+
+  const again = await start({ prefix: etcd.prefix, database: api.mongo.collection('any').dbName });
+  await commit(again.dependencies.committer, 'next');
+  const after = async (place: string) => again.client.get<EventPoll & ProblemBody>(`/api/v1/events?${place}&minRevision=${await etcd.revision()}`);
+  const subjects = async (place: string) => (await after(place)).body.items.map(({ subject }) => subject);
+  expect(await subjects('cursor=0')).toEqual(['outlives', 'outlives', 'next']);
+  expect(await subjects(`cursor=${stream.events[0]!.id}`)).toEqual(['outlives', 'next']);
+  expect(await subjects(`revision=${kept.revision}`)).toEqual(['next']);
+  expect(await subjects(`revision=${firstRevision}`)).toEqual(['next']);
+  for (const gone of [`cursor=${lost.nextCursor}`, `revision=${lost.revision}`, `cursor=${kept.id.replace(/-0000$/, '-0003')}`]) {
+    expect(await after(gone)).toMatchObject({ status: 410, body: { code: 'cursor_gone' } });
+  }
 });

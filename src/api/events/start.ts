@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { positionOf } from '../../domain/epochs';
 import type { EventPosition } from '../../domain/event-position';
 import { beginning, partsOf, positionAfter } from '../../domain/event-position';
 import { problemAt } from '../../domain/problem';
@@ -12,6 +13,8 @@ import { eventCursor } from './schemas';
 
 /** What a reader whose cursor is gone lists anew. */
 const lists = ['/api/v1/definitions', '/api/v1/worker-templates', '/api/v1/workers', '/api/v1/instances'];
+
+const lostHistory = 'it belongs to history that was lost when an older copy of the store was restored';
 
 /** Finds where a reader begins, and refuses what is no place to begin. */
 @Injectable()
@@ -30,18 +33,28 @@ export class EventStart {
     if (cursor !== undefined) return this.from(cursor, 'cursor', timeout);
     if (revision === undefined) return log.head;
     await this.reach(revision, 'revision', timeout);
-    return positionAfter(log.epoch, revision);
+    return this.fromRevision(revision);
+  }
+
+  /** A revision says nothing of its epoch, but no two epochs that count have one in common. */
+  private fromRevision(revision: number): EventPosition {
+    const { epochs } = this.feed.log;
+    const epoch = [epochs, ...epochs.history].map((each) => each.epoch).find((each) => positionOf(epochs, each, String(revision)) !== 'lost');
+    if (epoch === undefined) throw this.gone(`revision ${revision}`, lostHistory);
+    return positionAfter(epoch, revision);
   }
 
   private async from(cursor: EventPosition, name: string, timeout: number | undefined): Promise<EventPosition> {
     if (cursor === beginning) return cursor;
     const { log } = this.feed;
     const { epoch, revision, isEvent } = partsOf(cursor)!;
-    if (epoch > log.epoch) throw unknown(name, `a cursor of epoch ${log.epoch} or before`, cursor);
-    if (epoch === log.epoch) await this.reach(revision, name, timeout);
+    const place = positionOf(log.epochs, epoch, String(revision));
+    if (place === 'unknown') throw unknown(name, `a cursor of epoch ${log.epoch} or before`, cursor);
+    if (place === 'lost') throw this.gone(cursor, lostHistory);
+    if (place === 'current') await this.reach(revision, name, timeout);
     if (log.isBlocked && cursor > log.head) throw new ApiProblem('newer_version', 'a newer version of the server told events up to this cursor');
-    // An event can be looked for, so that a record that was lost is noticed, and an event that was lost with its epoch.
-    if (isEvent ? !(await log.has(cursor)) : epoch < log.epoch) throw this.gone(cursor, 'there is no such event any more');
+    // An event can be looked for, so that a record that was lost is noticed.
+    if (isEvent && !(await log.has(cursor))) throw this.gone(cursor, 'there is no such event any more');
     return cursor;
   }
 
@@ -54,7 +67,7 @@ export class EventStart {
     await this.reads.upTo({ minRevision: revision, timeout });
   }
 
-  private gone(cursor: EventPosition, why: string): ApiProblem {
+  private gone(cursor: string, why: string): ApiProblem {
     const { revision } = this.dependencies.cache;
     const next = `/api/v1/events?revision=${revision}`;
     const detail = `events after ${cursor} cannot be told without a gap: ${why}; list anew with minRevision=${revision}, then go on at ${next}`;

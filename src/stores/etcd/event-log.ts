@@ -1,4 +1,6 @@
 import { bulkhead } from 'cockatiel';
+import type { Epochs } from '../../domain/epochs';
+import { firstEpochs } from '../../domain/epochs';
 import type { EventPosition } from '../../domain/event-position';
 import { beginning, positionAfter } from '../../domain/event-position';
 import type { Stretch } from '../../domain/event-seam';
@@ -74,9 +76,13 @@ export class EventLog<Event extends KeptEvent> {
     return () => this.appended.delete(listener);
   }
 
-  /** The epoch that the store is in. */
+  /** The epochs of the store, as far as the watch has told. */
+  get epochs(): Epochs {
+    return { ...firstEpochs, ...(this.options.cache.get(keys.epoch)?.value as Partial<Epochs> | undefined) };
+  }
+
   get epoch(): number {
-    return (this.options.cache.get(keys.epoch)?.value as { epoch?: number } | undefined)?.epoch ?? 1;
+    return this.epochs.epoch;
   }
 
   /** Up to here everything can be told. */

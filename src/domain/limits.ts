@@ -79,6 +79,16 @@ export const storeSizeCheckIntervalMs = 5_000;
 export const readinessCheckTimeoutMs = 2_000;
 export const leaseRenewTimeoutMs = 3_000;
 
+// Watch caches.
+/** How often a cache asks etcd to prove that nothing was missed while nothing happened: of itself etcd says so every 10 minutes. */
+export const watchProgressIntervalMs = 10_000;
+/** A watch that has been silent for this long is taken for dead and opened anew. */
+export const watchSilenceMsMax = 30_000;
+/** How often, on average, a cache is compared with etcd key by key. */
+export const cacheCompareIntervalMs = 5 * 60 * 1000;
+/** A store with more keys is not compared: the list of them would cost more than it is worth. */
+export const cacheComparedKeysMax = 100_000;
+
 // Circuit breakers around etcd, MongoDB and Temporal.
 /** After so many calls in a row that nobody answered, calls fail at once. */
 export const breakerFailuresMax = 5;

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import type { Epochs } from '../domain/epochs';
 import { migrationWaitMs } from '../domain/limits';
+import { compareNowAndThen } from '../stores/etcd/cache-comparison';
 import { EtcdClient } from '../stores/etcd/client';
 import { Committer } from '../stores/etcd/committer';
 import { openEpoch } from '../stores/etcd/epoch';
@@ -39,9 +40,12 @@ export async function openLiveStores(settings: Pick<Settings, 'etcdEndpoints' | 
     client.close();
     throw new Error(`etcd at ${settings.etcdEndpoints.join(', ')} does not answer; is it running, and is BERTH_ETCD_ENDPOINTS right?`, { cause });
   });
-  const cache = new WatchCache(client, (problem, cause) => log.warn({ err: cause }, problem));
+  const onProblem = (problem: string, cause?: unknown) => log.warn({ err: cause }, problem);
+  const cache = new WatchCache(client, onProblem, { telemetry: metrics });
   await cache.start();
   metrics.follow(cache);
+  const closing = new AbortController();
+  void compareNowAndThen({ client, cache, telemetry: metrics, onProblem }, closing.signal);
   return {
     client,
     epochs,
@@ -51,6 +55,7 @@ export async function openLiveStores(settings: Pick<Settings, 'etcdEndpoints' | 
     committer: new Committer(client, () => epochs.epoch),
     leases: new Leases(client),
     close: () => {
+      closing.abort();
       cache.stop();
       client.close();
     },

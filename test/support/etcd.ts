@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EventDraft } from '../../src/domain/events';
 import { findBinary } from '../../src/processes/embedded/binaries';
@@ -41,6 +42,7 @@ export class OwnEtcd {
     private child: Child,
     readonly url: string,
     private readonly start: (port: number) => ReturnType<typeof startServer>,
+    private readonly directory: string,
     private readonly removeDirectory: () => void,
   ) {}
 
@@ -51,7 +53,7 @@ export class OwnEtcd {
     const binary = await findBinary('etcd', { report });
     const start = (port?: number) => startServer(plainEtcd(directory.path, options), { directory: directory.path, binary, report, ...(port !== undefined && { port }) });
     const { child, ports } = await start();
-    return new OwnEtcd(child, `http://127.0.0.1:${ports[0]}`, start, () => directory.remove());
+    return new OwnEtcd(child, `http://127.0.0.1:${ports[0]}`, start, directory.path, () => directory.remove());
   }
 
   /** kill -9. */
@@ -62,6 +64,13 @@ export class OwnEtcd {
 
   async startAgain(): Promise<void> {
     this.child = (await this.start(Number(new URL(this.url).port))).child;
+  }
+
+  /** Another etcd is there instead, on the same port, with nothing in it. */
+  async startAgainEmpty(): Promise<void> {
+    await this.kill();
+    rmSync(join(this.directory, 'etcd'), { recursive: true });
+    await this.startAgain();
   }
 
   /** The process stands still, with its connections open. */

@@ -29,6 +29,10 @@ export class ObjectIndex {
     return [...(this.collections.get(collection)?.values() ?? [])].flatMap((parts) => [...parts.values()]);
   }
 
+  *entries(): Iterable<KeyedEntry> {
+    for (const objects of this.collections.values()) for (const parts of objects.values()) yield* parts.values();
+  }
+
   set(entry: KeyedEntry): void {
     const { collection, id, part } = parseKey(entry.key);
     const objects = getOrMake(this.collections, collection, () => new Map<string, Parts>());

@@ -1,7 +1,10 @@
 import { EventEmitter } from 'node:events';
 import type { KeyedEntry, EtcdClient } from './client';
 import { keys, parseKey } from './keys';
+import type { Telemetry } from '../../telemetry';
+import { silent } from '../../telemetry';
 import { ObjectIndex } from './object-index';
+import type { FeedListener, FeedOptions } from './watch-feed';
 import { WatchFeed } from './watch-feed';
 
 /** One change of one key as a watch response tells it; `entry` is undefined when the key was deleted. */
@@ -15,6 +18,10 @@ export interface Applied {
   readonly revision: number;
   readonly changes: readonly KeyChange[];
   readonly relisted: boolean;
+}
+
+export interface CacheOptions extends Partial<FeedOptions> {
+  readonly telemetry?: Telemetry;
 }
 
 /** How often somebody who waits for a revision asks for a proof of it. */
@@ -36,13 +43,18 @@ export class WatchCache {
   constructor(
     client: EtcdClient,
     private readonly onProblem: (problem: string, cause?: unknown) => void,
+    { telemetry = silent, ...feed }: CacheOptions = {},
   ) {
-    this.feed = new WatchFeed(client, {
-      onList: (revision, entries) => this.replace(revision, entries),
+    const listener: FeedListener = {
+      onList: (revision, entries, why) => {
+        if (why !== undefined) telemetry.cacheRelisted(why);
+        this.replace(revision, entries);
+      },
       onChanges: (revision, changes) => this.apply(revision, changes),
       onProgress: (revision) => this.progress(revision),
       onProblem,
-    });
+    };
+    this.feed = new WatchFeed(client, listener, feed);
   }
 
   /** Lists everything once and follows it from there; resolves when the first list is in. */
@@ -76,6 +88,16 @@ export class WatchCache {
   /** Entries of one object by the part of the key after its id, e.g. `spec`, `plan/…`. */
   object(collection: string, id: string): ReadonlyMap<string, KeyedEntry> {
     return this.index.object(collection, id);
+  }
+
+  /** Everything; only while nothing is awaited is it that of one revision. */
+  entries(): Iterable<KeyedEntry> {
+    return this.index.entries();
+  }
+
+  /** Drops everything and takes it anew from etcd: the cache was found to be wrong. */
+  relist(): void {
+    this.feed.relist('different');
   }
 
   /** Ids of all objects of a collection. */

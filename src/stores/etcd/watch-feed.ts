@@ -1,20 +1,36 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { IKeyValue, IWatchRequest, IWatchResponse } from 'etcd3';
+import type { IKeyValue, IResponseHeader, IWatchRequest, IWatchResponse } from 'etcd3';
+import { watchProgressIntervalMs, watchSilenceMsMax } from '../../domain/limits';
+import type { RelistReason } from '../../telemetry';
 import type { EtcdClient, KeyedEntry } from './client';
 import { rangeEnd } from './client';
 import type { KeyChange } from './watch-cache';
 
 export interface FeedListener {
-  onList(revision: number, entries: readonly KeyedEntry[]): void;
+  /** Everything there is; `why` it was listed anew, undefined the first time. */
+  onList(revision: number, entries: readonly KeyedEntry[], why: RelistReason | undefined): void;
   onChanges(revision: number, changes: readonly KeyChange[]): void;
   onProgress(revision: number): void;
   onProblem(problem: string, cause?: unknown): void;
 }
 
-/** How often the feed asks etcd to prove that nothing was missed while nothing happened. */
-const progressIntervalMs = 10_000;
-/** A stream that has been silent for this long is taken for dead and opened anew. */
-const silenceMsMax = 30_000;
+export interface FeedOptions {
+  readonly progressIntervalMs: number;
+  readonly silenceMsMax: number;
+}
+
+/** How a stream ended, and whether what follows is to begin with a list. */
+interface Ended {
+  readonly relist?: RelistReason;
+  readonly cause?: unknown;
+}
+
+const relistReasons: Readonly<Record<RelistReason, string>> = {
+  compacted: 'etcd compacted what this cache had not seen yet',
+  replaced: 'another store, or an older copy of it, is where etcd was',
+  different: 'the cache differs from etcd',
+};
+
 const reopenDelayMs = 200;
 const listPageSize = 1_000;
 
@@ -33,16 +49,22 @@ interface Stream {
 export class WatchFeed {
   private stopped = false;
   private stream: Stream | undefined;
+  private endStream: ((ended: Ended) => void) | undefined;
+  private clusterId: string | undefined;
   private deliveredRevision = 0;
   private heardAt = 0;
+  private readonly options: FeedOptions;
 
   constructor(
     private readonly client: EtcdClient,
     private readonly listener: FeedListener,
-  ) {}
+    options: Partial<FeedOptions> = {},
+  ) {
+    this.options = { progressIntervalMs: watchProgressIntervalMs, silenceMsMax: watchSilenceMsMax, ...options };
+  }
 
   get current(): boolean {
-    return this.silentMs < silenceMsMax;
+    return this.silentMs < this.options.silenceMsMax;
   }
 
   get silentMs(): number {
@@ -64,41 +86,47 @@ export class WatchFeed {
     this.stream?.write({ progress_request: {} });
   }
 
+  /** Takes everything anew, and goes on from there. */
+  relist(why: RelistReason): void {
+    this.endStream?.({ relist: why });
+  }
+
   private async follow(): Promise<void> {
     while (!this.stopped) {
-      const ended = await this.watchOnce().catch((cause: unknown) => ({ compacted: false, cause }));
+      const ended = await this.watchOnce().catch((cause: unknown): Ended => ({ cause }));
       if (this.stopped) return;
       if (ended.cause !== undefined) this.listener.onProblem('the watch on etcd ended, opening a new one', ended.cause);
-      if (ended.compacted) await this.relist();
+      if (ended.relist !== undefined) await this.listAnew(ended.relist);
       await sleep(reopenDelayMs);
     }
   }
 
-  private async relist(): Promise<void> {
-    this.listener.onProblem('etcd compacted what this cache had not seen yet, listing everything anew');
-    await this.list().catch((cause: unknown) => this.listener.onProblem('listing failed', cause));
+  private async listAnew(why: RelistReason): Promise<void> {
+    this.listener.onProblem(`${relistReasons[why]}, listing everything anew`);
+    await this.list(why).catch((cause: unknown) => this.listener.onProblem('listing failed', cause));
   }
 
   /** Pages of one list at one revision, so that the list is what was there at one moment. */
-  private async list(): Promise<void> {
+  private async list(why?: RelistReason): Promise<void> {
     const prefix = this.client.key('');
     const entries: KeyedEntry[] = [];
-    let revision: string | undefined;
+    let header: IResponseHeader | undefined;
     let from = prefix;
     for (;;) {
-      const page = await this.client.raw.kv.range({ key: from, range_end: rangeEnd(prefix), limit: listPageSize, ...(revision !== undefined && { revision }) });
-      revision ??= page.header.revision;
+      const page = await this.client.raw.kv.range({ key: from, range_end: rangeEnd(prefix), limit: listPageSize, ...(header && { revision: header.revision }) });
+      header ??= page.header;
       entries.push(...page.kvs.flatMap((kv) => this.entryOf(kv) ?? []));
       if (!page.more) break;
       from = Buffer.concat([page.kvs[page.kvs.length - 1]!.key, Buffer.from([0])]);
     }
-    this.deliveredRevision = Number(revision);
+    this.deliveredRevision = Number(header.revision);
+    this.clusterId = header.cluster_id;
     this.heardAt = Date.now();
-    this.listener.onList(this.deliveredRevision, entries);
+    this.listener.onList(this.deliveredRevision, entries, why);
   }
 
   /** One stream, from the revision after the last one delivered, until it ends. */
-  private async watchOnce(): Promise<{ compacted: boolean; cause: unknown }> {
+  private async watchOnce(): Promise<Ended> {
     const prefix = this.client.key('');
     const stream = (await this.client.raw.watchClient.watch()) as unknown as Stream;
     this.stream = stream;
@@ -107,27 +135,29 @@ export class WatchFeed {
       const openedAt = Date.now();
       const timer = setInterval(() => {
         const silentMs = Date.now() - Math.max(this.heardAt, openedAt);
-        if (silentMs > silenceMsMax) end(false, new Error(`the stream is silent for ${silentMs} ms`));
+        if (silentMs > this.options.silenceMsMax) end({ cause: new Error(`the stream is silent for ${silentMs} ms`) });
         else stream.write({ progress_request: {} });
-      }, progressIntervalMs);
-      let ended = false;
-      const end = (compacted: boolean, cause: unknown) => {
-        ended = true;
+      }, this.options.progressIntervalMs);
+      let isOver = false;
+      const end = (ended: Ended) => {
+        isOver = true;
         clearInterval(timer);
         this.stream = undefined;
+        this.endStream = undefined;
         stream.cancel();
-        resolve({ compacted, cause });
+        resolve(ended);
       };
+      this.endStream = end;
       stream.on('data', (response: IWatchResponse) => {
         // What is still buffered may lie behind a gap; the next stream brings it again.
-        if (ended) return;
+        if (isOver) return;
         if (response.canceled) {
-          const compacted = Number(response.compact_revision) > 0;
-          end(compacted, new Error(response.cancel_reason || 'etcd cancelled the watch'));
+          const cause = new Error(response.cancel_reason || 'etcd cancelled the watch');
+          end(Number(response.compact_revision) > 0 ? { relist: 'compacted', cause } : { cause });
         } else this.deliver(response, end);
       });
-      stream.on('error', (error: Error) => end(false, error));
-      stream.on('end', () => end(false, new Error('etcd closed the stream')));
+      stream.on('error', (cause: Error) => end({ cause }));
+      stream.on('end', () => end({ cause: new Error('etcd closed the stream') }));
       stream.write({
         create_request: {
           key: prefix,
@@ -140,10 +170,14 @@ export class WatchFeed {
   }
 
   /** An exception here would end the process through the stream's event, so it ends the stream instead. */
-  private deliver(response: IWatchResponse, end: (compacted: boolean, cause: unknown) => void): void {
+  private deliver(response: IWatchResponse, end: (ended: Ended) => void): void {
     try {
       this.heardAt = Date.now();
-      if (response.created) return; // Its header revision runs ahead of the events that are still to come.
+      if (response.created) {
+        // Its header's revision runs ahead of the events that are still to come, unless it is not the store that it was.
+        if (this.looksReplaced(response.header)) void this.endIfReplaced(end);
+        return;
+      }
       if (response.events.length === 0) {
         this.deliveredRevision = Math.max(this.deliveredRevision, Number(response.header.revision));
         this.listener.onProgress(this.deliveredRevision);
@@ -155,7 +189,22 @@ export class WatchFeed {
         this.deliveredRevision = revision;
       }
     } catch (cause) {
-      end(false, cause);
+      end({ cause });
+    }
+  }
+
+  /** An empty store takes a watch from a revision that it has not reached for a wish, and is silent for as long. */
+  private looksReplaced({ cluster_id, revision }: IResponseHeader): boolean {
+    return cluster_id !== this.clusterId || Number(revision) < this.deliveredRevision;
+  }
+
+  /** One member of a cluster may lag behind the others; the cluster as a whole never goes back. */
+  private async endIfReplaced(end: (ended: Ended) => void): Promise<void> {
+    try {
+      const { header } = await this.client.raw.kv.range({ key: this.client.key(''), count_only: true });
+      if (this.looksReplaced(header)) end({ relist: 'replaced' });
+    } catch (cause) {
+      end({ cause });
     }
   }
 

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { EtcdClient } from '../../../src/stores/etcd/client';
 import { decode } from '../../../src/stores/etcd/client';
 import { WatchFeed } from '../../../src/stores/etcd/watch-feed';
+import { eventually } from '../../support/etcd';
 
 /** A watch stream whose responses the test writes. */
 class ScriptedStream extends EventEmitter {
@@ -25,8 +26,8 @@ class ScriptedStream extends EventEmitter {
     return Number(this.requests.find(({ create_request }) => create_request)?.create_request?.start_revision);
   }
 
-  responds(response: object): void {
-    this.emit('data', { created: false, canceled: false, compact_revision: '0', cancel_reason: '', header: { revision: '0' }, events: [], ...response });
+  responds(response: { readonly header?: object; readonly [field: string]: unknown }): void {
+    this.emit('data', { created: false, canceled: false, compact_revision: '0', cancel_reason: '', events: [], ...response, header: { revision: '0', cluster_id: 'first', ...response.header } });
   }
 
   puts(revision: number, ...names: readonly string[]): void {
@@ -43,6 +44,7 @@ class ScriptedEtcd {
   readonly streams: ScriptedStream[] = [];
   listRevision = 10;
   lists = 0;
+  clusterId = 'first';
 
   readonly client = {
     key: (relative: string) => Buffer.from(`/p/${relative}`),
@@ -52,7 +54,7 @@ class ScriptedEtcd {
       kv: {
         range: () => {
           this.lists += 1;
-          return Promise.resolve({ header: { revision: String(this.listRevision) }, kvs: [], more: false });
+          return Promise.resolve({ header: { revision: String(this.listRevision), cluster_id: this.clusterId }, kvs: [], more: false });
         },
       },
       watchClient: {
@@ -66,7 +68,7 @@ class ScriptedEtcd {
   } as unknown as EtcdClient;
 
   async stream(number: number): Promise<ScriptedStream> {
-    while ((this.streams[number - 1]?.requests.length ?? 0) === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await eventually(`stream ${number} is open`, () => (this.streams[number - 1]?.requests.length ?? 0) > 0);
     return this.streams[number - 1]!;
   }
 }
@@ -81,7 +83,7 @@ beforeEach(async () => {
   told = [];
   broken = undefined;
   feed = new WatchFeed(etcd.client, {
-    onList: (revision) => told.push(`list ${revision}`),
+    onList: (revision, _entries, why) => told.push(`list ${revision}${why === undefined ? '' : ` ${why}`}`),
     onChanges: (revision, changes) => {
       const line = `${revision}: ${changes.map(({ key, entry }) => (entry ? key : `-${key}`)).join(' ')}`;
       if (line === broken) throw new Error('the listener is broken');
@@ -165,7 +167,44 @@ describe('a watch feed', () => {
     etcd.listRevision = 70;
     stream.responds({ canceled: true, compact_revision: '60', cancel_reason: 'compacted' });
     expect((await etcd.stream(2)).startRevision).toBe(71);
-    expect(told).toEqual(['list 10', 'list 70']);
+    expect(told).toEqual(['list 10', 'list 70 compacted']);
+  });
+
+  it('lists anew when etcd has gone back: another one is there', async () => {
+    const stream = await etcd.stream(1);
+    stream.puts(11, 'a');
+    stream.end();
+    const second = await etcd.stream(2);
+    etcd.listRevision = 3;
+    second.responds({ created: true, header: { revision: '3' } });
+    expect((await etcd.stream(3)).startRevision).toBe(4);
+    expect(told).toEqual(['list 10', '11: a', 'list 3 replaced']);
+  });
+
+  it('lists anew when a cluster of another id answers, however far that one is', async () => {
+    const stream = await etcd.stream(1);
+    etcd.clusterId = 'another';
+    etcd.listRevision = 500;
+    stream.responds({ created: true, header: { revision: '500', cluster_id: 'another' } });
+    expect((await etcd.stream(2)).startRevision).toBe(501);
+    expect(told).toEqual(['list 10', 'list 500 replaced']);
+  });
+
+  it('goes on with a member that lags behind its cluster', async () => {
+    const stream = await etcd.stream(1);
+    stream.responds({ created: true, header: { revision: '7' } });
+    await new Promise(setImmediate);
+    stream.puts(11, 'a');
+    expect(stream.isCancelled).toBe(false);
+    expect(told).toEqual(['list 10', '11: a']);
+  });
+
+  it('lists anew when it is told to', async () => {
+    await etcd.stream(1);
+    etcd.listRevision = 12;
+    feed.relist('different');
+    expect((await etcd.stream(2)).startRevision).toBe(13);
+    expect(told).toEqual(['list 10', 'list 12 different']);
   });
 
   it('asks for progress only of a stream that is open', async () => {

@@ -140,6 +140,8 @@ export class WatchFeed {
       }, this.options.progressIntervalMs);
       let isOver = false;
       const end = (ended: Ended) => {
+        // What is said of it later must not touch the stream that follows it.
+        if (isOver) return;
         isOver = true;
         clearInterval(timer);
         this.stream = undefined;

@@ -1,5 +1,5 @@
 import type { EventLog, Invariants, Leaders, Maintained, Nudged, Projections, Rebuild, Repair, Store, StuckObjects } from './admin-answers';
-import { bytes, milliseconds, table } from './table';
+import { bytes, counted, milliseconds, table } from './table';
 
 /** What people see of the answers to `berth admin`. */
 
@@ -22,14 +22,14 @@ export function showProjections({ items }: Projections): string {
     PROJECTION: ({ name }) => name,
     STATE: ({ state }) => state,
     CHECKPOINT: ({ checkpoint }) => checkpoint,
-    LAG: ({ lagEvents }) => `${lagEvents} events`,
+    LAG: ({ lagEvents }) => counted(lagEvents, 'event'),
     OLDEST: ({ lagMs }) => milliseconds(lagMs),
   });
 }
 
 export function showRebuild({ compared, events, differences, differencesTotal, gaps, revision }: Rebuild): string {
-  const verdict = differencesTotal === 0 && gaps.length === 0 ? 'equal' : `${differencesTotal} differences, ${gaps.length} gaps`;
-  const summary = `${compared} objects compared with what ${events} events make of them, at revision ${revision}: ${verdict}`;
+  const verdict = differencesTotal === 0 && gaps.length === 0 ? 'equal' : `${counted(differencesTotal, 'difference')}, ${counted(gaps.length, 'gap')}`;
+  const summary = `${counted(compared, 'object')} compared with what the log makes of them (${counted(events, 'event')}), at revision ${revision}: ${verdict}`;
   const missing = gaps.map(({ subject, after, before }) => `MISSING: events of ${subject} after ${after} and before ${before}`);
   const different = table(differences, {
     OBJECT: ({ kind, id }) => `${kind} ${id}`,
@@ -71,8 +71,8 @@ export function showMaintained({ done, before, after }: Maintained): string {
 }
 
 export function showInvariants({ instances, workers, findings, findingsTotal, revision }: Invariants): string {
-  const verdict = findingsTotal === 0 ? 'the ledger is right' : `${findingsTotal} findings`;
-  const summary = `${instances} instances and ${workers} workers at revision ${revision}: ${verdict}`;
+  const verdict = findingsTotal === 0 ? 'the ledger is right' : counted(findingsTotal, 'finding');
+  const summary = `${counted(instances, 'instance')} and ${counted(workers, 'worker')} at revision ${revision}: ${verdict}`;
   const found = table(findings, {
     OBJECT: ({ object }) => object,
     FINDING: ({ message }) => message,

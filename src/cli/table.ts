@@ -25,3 +25,8 @@ export function bytes(count: number): string {
 export function milliseconds(count: number): string {
   return count < 1000 ? `${count} ms` : `${(count / 1000).toFixed(1)} s`;
 }
+
+/** `1 event`, `2 events`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

@@ -56,8 +56,8 @@ describe('for people', () => {
     [['projections'], /^PROJECTION +STATE +CHECKPOINT +LAG +OLDEST\nrecord +unattended +\d+ +\d+ events +[\d.]+ m?s\n$/],
     [['leaders'], /^OFFICE .*\nscheduler +\(vacant\) +- +- +-\ncontroller +\(vacant\)/],
     [['store'], /^[\d.]+ \w+ in use \([\d.]+ % of 2\.0 GiB\), .*, no alarms\n\nMEMBER .*\nhttp:.*\n\nCOLLECTION +KEYS +SIZE\n/],
-    [['rebuild'], /^4 objects compared with what 9 events make of them, at revision \d+: equal\n$/],
-    [['invariants'], /^1 instances and 1 workers at revision \d+: the ledger is right\n$/],
+    [['rebuild'], /^4 objects compared with what the log makes of them \(9 events\), at revision \d+: equal\n$/],
+    [['invariants'], /^1 instance and 1 worker at revision \d+: the ledger is right\n$/],
     [['repair'], /^nothing can be repaired\n/],
     [['stuck'], /^nothing is stuck\n$/],
     [['nudge', '--all'], /^nothing to nudge\n$/],
@@ -78,7 +78,7 @@ describe('for people', () => {
     await miscount(5);
     const found = await admin('invariants');
     expect(found).toMatchObject({ code: 1, err: '' });
-    expect(found.out).toMatch(/1 findings\nOBJECT .*\nworkers\/.*\/capacity +says instances 5 instead of 1 +yes +the sums are written anew/);
+    expect(found.out).toMatch(/1 finding\nOBJECT .*\nworkers\/.*\/capacity +says instances 5 instead of 1 +yes +the sums are written anew/);
     expect((await admin('rebuild')).code).toBe(1);
     expect(await admin('repair')).toMatchObject({ code: 0, out: expect.stringMatching(/planned[^]*nothing was written; --apply writes it/) });
     expect((await admin('invariants')).code).toBe(1);

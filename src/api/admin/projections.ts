@@ -55,7 +55,7 @@ export const rebuildView = z
       .array(z.object({ kind: z.string(), id: z.string(), path: z.string(), live: z.unknown(), rebuilt: z.unknown() }))
       .meta({ description: 'An empty path is the whole object; what is absent on one side is left out.' }),
     differencesTotal: z.int().meta({ description: 'Of which the first are listed.' }),
-    gaps: z.array(z.object({ subject: z.string(), after: z.int(), before: z.int() })).meta({ description: 'Where the log lacks events; what comes after is in no rebuilt object.' }),
+    gaps: z.array(z.object({ subject: z.string(), after: z.int(), before: z.int() })).meta({ description: 'Where the log lacks events; these objects are not compared.' }),
     revision: z.string().meta({ description: 'At which both were taken.' }),
   })
   .meta({ id: 'Rebuild' });
@@ -81,13 +81,16 @@ export class Projections {
     const { fold, events } = await this.replay(live, subject);
     const objects = subject === undefined ? live.objects : live.objects.filter(({ id }) => id === subject);
     if (objects.length === 0 && subject !== undefined && events === 0) throw new ApiProblem('not_found', `there is no object ${subject}, and nothing in the log about one`);
-    const differences = rebuiltDifferences(objects, fold.states, subject === undefined);
+    const gaps = fold.gaps();
+    // What lacks an event differs in all that came after it; the gap is what there is to know.
+    const incomplete = new Set(gaps.map((gap) => gap.subject));
+    const differences = rebuiltDifferences(objects, fold.states, subject === undefined).filter(({ id }) => !incomplete.has(id));
     return {
       compared: objects.length,
       events,
       differences: differences.slice(0, administrationListMax).map((difference) => ({ ...difference })),
       differencesTotal: differences.length,
-      gaps: fold.gaps().slice(0, administrationListMax),
+      gaps: gaps.slice(0, administrationListMax),
       revision: String(live.revision),
     };
   }

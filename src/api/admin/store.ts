@@ -78,7 +78,7 @@ export class Store {
   defragment(context: RequestContext): Promise<MaintainedDocument> {
     return this.maintain(context, async () => {
       await this.maintenance.defragment();
-      return `${this.dependencies.etcdMembers.size} members gave their free pages back`;
+      return 'each member gave its free pages back';
     });
   }
 
@@ -87,7 +87,7 @@ export class Store {
       const raised = await this.maintenance.disarm();
       if (raised === 0) return 'no alarm was raised';
       const isFull = before.allocatedBytes >= before.quotaBytes * storeDisarmRatio;
-      return `the NOSPACE alarm of ${raised} members was taken back${isFull ? '; there is no room, so the next write raises it again: compact and defragment first' : ''}`;
+      return `the NOSPACE alarm was taken back${isFull ? '; there is no room, so the next write raises it again: compact and defragment first' : ''}`;
     });
   }
 

@@ -172,8 +172,8 @@ export const administrationListMax = 500;
 export const nudgeAllMax = 200;
 /** The record counts as behind when its oldest event waits for this long. */
 export const projectionBehindAfterMs = 10_000;
-/** Keys that are read at once to measure what etcd holds. */
-export const storeMeasurePageMax = 1_000;
+/** Keys that are read at once where all of etcd is read; as many of the largest values fit into one message. */
+export const storeScanPageMax = 200;
 
 // Workers and their agents.
 export const agentLeaseTtlMs = 15_000;

@@ -166,6 +166,27 @@ describe('a rebuild from the log', () => {
     expect(await api.keys()).toEqual(before);
   });
 
+  test('takes the log as it was at the revision of the live store, whatever is recorded meanwhile', async () => {
+    let meanwhile: () => Promise<void> = () => Promise.resolve();
+    const busy = await TestApi.start(undefined, (dependencies) => {
+      const { auditEvents } = dependencies;
+      const scan = async function* (subject?: string) {
+        await meanwhile();
+        yield* auditEvents.scan(subject);
+      };
+      return { ...dependencies, auditEvents: Object.create(auditEvents, { scan: { value: scan } }) as typeof auditEvents };
+    });
+    const own = new Objects(busy);
+    await own.definition();
+    meanwhile = async () => {
+      await own.template();
+      await project(busy);
+    };
+    const reply = await busy.client.post<RebuildDocument>(`${admin}/projections/live/rebuild`);
+    expect(reply.body).toMatchObject({ compared: 1, events: 1, differences: [] });
+    await busy.stop();
+  });
+
   test('is the same from another replica', async () => {
     const world = freshWorld();
     const [one, other] = await Promise.all([TestApi.start(world), TestApi.start(world)]);

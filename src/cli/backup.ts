@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Manifest } from '../recovery/manifest';
 import type { Restoration } from '../recovery/restore';
+import { say } from './print';
 
 /**
  * Adds `backup` and `restore` to `berth admin`. They speak to the stores themselves, by the environment variables of the
@@ -56,7 +57,7 @@ function report(line: string): void {
 
 function print<Answer>(command: Command, answer: Answer, show: (answer: Answer) => string): void {
   const { output } = command.optsWithGlobals<{ output?: string }>();
-  process.stdout.write(`${output === 'json' ? JSON.stringify(answer, undefined, 2) : show(answer)}\n`);
+  say(output === 'json' ? JSON.stringify(answer, undefined, 2) : show(answer));
 }
 
 function showManifest({ time, epochs, etcd, collections }: Manifest): string {

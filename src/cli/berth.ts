@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { registerAdminCommands } from './admin';
+import { registerBackupCommands } from './backup';
 import { FoundSomething, UsageError } from './errors';
 import { describeFailure } from './failures';
 
@@ -16,6 +17,7 @@ function assembled(): Command {
     .addOption(new Option('-o, --output <format>', 'for people or for programs').choices(['table', 'json']).default('table'))
     .exitOverride();
   registerAdminCommands(program);
+  registerBackupCommands(program);
   // Groups inherit what commands do not: else a wrong word in one of them would end the process by itself.
   forEach(program, (command) => command.exitOverride());
   return program;

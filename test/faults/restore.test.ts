@@ -109,12 +109,6 @@ async function requireRightRecord(copy: string, subjects: readonly string[]): Pr
 
 /** Runs `berth admin …` as a person would, beside the stack. */
 async function berth(...args: string[]): Promise<void> {
-  const script = `
-    const { Command } = require('commander');
-    const { registerBackupCommands } = require('./dist/cli/backup.js');
-    const program = new Command('berth');
-    registerBackupCommands(program);
-    program.parseAsync().catch((error) => { console.error(error); process.exit(1); });`;
   const { etcd, mongodb } = stack.servers;
   const env = {
     ...process.env,
@@ -123,7 +117,7 @@ async function berth(...args: string[]): Promise<void> {
     BERTH_MONGODB_URI: mongodb.address,
     BERTH_MONGODB_DATABASE: faultDatabase,
   };
-  await promisify(execFile)(process.execPath, ['-e', script, 'admin', ...args], { cwd: root, env });
+  await promisify(execFile)(process.execPath, [join(root, 'dist', 'cli', 'berth.js'), 'admin', ...args], { env });
 }
 
 /** Users who create instances, one after the other, until they are told to stop; answers what they made. */

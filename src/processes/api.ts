@@ -58,6 +58,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
   const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
   log.info(`api listens on http://${settings.apiHost}:${port}, on loopback only: there is no authentication yet`);
   return {
+    ended: live.epochEnded,
     stop: async () => {
       await app.close();
       await nudges.settled();

@@ -33,6 +33,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
   });
   return {
     ...running,
+    ended: Promise.race([live.epochEnded, ...(running.ended ? [running.ended] : [])]),
     stop: async () => {
       await running.stop();
       await documents.close();

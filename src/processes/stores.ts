@@ -19,6 +19,8 @@ import type { Metrics } from './metrics';
 export interface LiveStores {
   readonly client: EtcdClient;
   readonly epochs: Epochs;
+  /** Rejects when the store is in another epoch than it was: what this process knows may be lost history. */
+  readonly epochEnded: Promise<never>;
   readonly cache: WatchCache;
   readonly cached: CachedObjects;
   readonly fresh: FreshObjects;
@@ -49,6 +51,7 @@ export async function openLiveStores(settings: Pick<Settings, 'etcdEndpoints' | 
   return {
     client,
     epochs,
+    epochEnded: untilEpochEnds(cache, epochs),
     cache,
     cached: new CachedObjects(cache),
     fresh: new FreshObjects(client),
@@ -60,6 +63,19 @@ export async function openLiveStores(settings: Pick<Settings, 'etcdEndpoints' | 
       client.close();
     },
   };
+}
+
+/** For a process that lived through a restore: it has to begin anew. */
+function untilEpochEnds(cache: WatchCache, { epoch }: Epochs): Promise<never> {
+  const ended = new Promise<never>((_, reject) => {
+    cache.onApplied(() => {
+      const { epoch: present = epoch } = (cache.get(keys.epoch)?.value ?? {}) as { epoch?: number };
+      if (present !== epoch) reject(new Error(`the store was restored: it is in epoch ${present}, and this process began in epoch ${epoch}; it has to be started again`));
+    });
+  });
+  // Who does not wait for it is not ended by it.
+  ended.catch(() => undefined);
+  return ended;
 }
 
 /** A connection to each member of etcd, by its address; they connect when they are used. */

@@ -36,13 +36,17 @@ afterAll(() => api.stop());
 
 /** The address of a route that reads, with what it asks for beside the id. */
 function addressOf(path: string): string {
-  const filled = path.replace(/([\w-]+)\/\{\w+\}/g, (_, collection: string) => `${collection}/${idIn[collection]}`);
+  const filled = path.replace('{kind}', 'instances').replace(/([\w-]+)\/\{\w+\}/g, (_, collection: string) => `${collection}/${idIn[collection]}`);
   return filled.endsWith('/snapshot') ? `${filled}?sequence=1&` : `${filled}?`;
 }
+
+/** Acts of operators that change no object have no revision to tell. */
+const changesNothing = ['defragment', 'disarm', 'compact', 'nudge', 'nudge-all'];
 
 test('every answer of a change or a read is documented to say its revision, and each read how fresh it is', () => {
   expect(routes.length).toBeGreaterThan(30);
   for (const { method, path, operation } of routes) {
+    if (path.startsWith('/api/v1/admin/') && changesNothing.includes(path.split('/').at(-1)!)) continue;
     const success = Object.entries(operation.responses).find(([status]) => status.startsWith('2'))?.[1];
     const route = `${method} ${path}`;
     expect({ route, headers: Object.keys(success?.headers ?? {}) }).toEqual({ route, headers: expect.arrayContaining(['Berth-Revision']) });

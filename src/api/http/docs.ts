@@ -1,6 +1,6 @@
 import { applyDecorators, HttpCode, SerializeOptions, UseGuards } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiResponse } from '@nestjs/swagger';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { NoBody } from './body';
 import type { ProblemCode } from './problem';
 import { problemKinds } from './problem';
@@ -61,7 +61,7 @@ export function Operates(route: RouteDescription) {
     HttpCode(200),
     UseGuards(NoBody),
     ApiOperation({ summary: route.summary, description }),
-    ...answers(200, route.answer, {}),
+    ...answers(200, route.answer, saysRevision(route.answer) ? { 'Berth-Revision': 'The revision that this answer shows.' } : {}),
     ...problemResponses(['invalid_request', 'dependency_unavailable', ...(route.problems ?? [])]),
   );
 }
@@ -69,6 +69,11 @@ export function Operates(route: RouteDescription) {
 /** A route that says how the server is. */
 export function Probes(route: RouteDescription) {
   return applyDecorators(ApiOperation({ summary: route.summary }), ...answers(200, route.answer, {}), ...problemResponses(route.problems ?? []));
+}
+
+/** Where a body says its revision, the answer's header does, too; see `AnswerInterceptor`. */
+function saysRevision(schema: z.ZodType): boolean {
+  return schema instanceof z.ZodObject && 'revision' in schema.shape;
 }
 
 const mutationHeaders = {

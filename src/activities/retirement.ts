@@ -51,7 +51,7 @@ export class Retirement {
   async run(signal: AbortSignal): Promise<MaintenanceReportSummary> {
     const { client, cached, clock } = this.dependencies;
     await cached.cache.waitForRevision(await client.revision(), cacheCatchUpMsMax);
-    const epoch = await openEpoch(client);
+    const { epoch } = await openEpoch(client);
     // Both at one revision, and the commit finds the object as it was then: no event of it can be missing from the record.
     const due = this.due(clock.nowMs());
     const unrecorded = this.subjectsInOutbox();

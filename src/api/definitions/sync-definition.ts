@@ -40,8 +40,7 @@ export class DefinitionSync {
   private async firstSync(entries: DefinitionEntries, body: DefinitionBody): Promise<Admitted<DefinitionEntries>> {
     const artifact = await syncArtifact(body, this.dependencies.artifactsDirectory);
     if (!artifact) return asItIs(entries);
-    await this.dependencies.artifactBodies.put(artifact.text);
-    const subject = await this.activation.activate(entries, artifact.facts);
+    const subject = await this.activation.activate(entries, artifact);
     return { subject, revision: subject.status.revision, replayed: false };
   }
 

@@ -72,11 +72,6 @@ interface RetiredDocument {
 export class RetiredObjects {
   constructor(private readonly connection: MongoConnection) {}
 
-  /** Creates the index of lists if it is not there. */
-  async prepare(): Promise<void> {
-    await this.connection.attempt('create the index of retired_objects', () => this.collection().createIndex({ kind: 1, _id: 1 }));
-  }
-
   /** Inserting the same again is fine; another state of it under its id is a `RecordConflictError`, see `removeOther`. */
   async insert(object: RetiredObject): Promise<void> {
     await insertOnce(this.connection, this.collection(), [toDocument(object)]);

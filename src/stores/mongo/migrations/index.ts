@@ -24,6 +24,14 @@ export const migrations: readonly Migration[] = [
       await createIndex(connection, 'state_snapshots', { time: 1 });
     },
   },
+  {
+    version: 3,
+    name: 'index retired_objects by kind and id, and workflow_runs by workflow',
+    up: async (connection) => {
+      await createIndex(connection, 'retired_objects', { kind: 1, _id: 1 });
+      await createIndex(connection, 'workflow_runs', { workflowId: 1 });
+    },
+  },
 ];
 
 /** An index that is there already is left as it is. */

@@ -9,6 +9,7 @@ import type { LedgerAudit, LedgerReport } from './ledger-audit';
 import type { MaintenanceReportSummary } from './maintenance';
 import type { RequestRetry, RetryAnswer } from './request-retry';
 import type { Retirement } from './retirement';
+import type { RunMirror } from './run-mirror';
 import type { SnapshotRetention } from './snapshot-retention';
 import type { StepContext } from './step-context';
 import { heartbeatIntervalMs } from './step-context';
@@ -25,6 +26,7 @@ export interface MaintenanceActivities {
   retireObjects(): Promise<MaintenanceReportSummary>;
   sweepBodies(): Promise<MaintenanceReportSummary>;
   deleteOldSnapshots(): Promise<MaintenanceReportSummary>;
+  mirrorRuns(): Promise<MaintenanceReportSummary>;
 }
 
 export interface ActivityDependencies {
@@ -35,6 +37,7 @@ export interface ActivityDependencies {
   readonly retirement: Retirement;
   readonly bodySweep: BodySweep;
   readonly snapshotRetention: SnapshotRetention;
+  readonly runMirror: RunMirror;
 }
 
 /**
@@ -42,7 +45,7 @@ export interface ActivityDependencies {
  * tables, so that a new row is an activity without anybody remembering to register it.
  */
 export function createActivities(dependencies: ActivityDependencies): LifecycleActivities & MaintenanceActivities {
-  const { instances, workers, requestRetry, ledgerAudit, retirement, bodySweep, snapshotRetention } = dependencies;
+  const { instances, workers, requestRetry, ledgerAudit, retirement, bodySweep, snapshotRetention, runMirror } = dependencies;
   const steps = new Set([...Object.keys(instanceSteps), ...Object.keys(workerSteps)] as LifecycleStep[]);
   const run = (step: LifecycleStep) => async (object: ObjectReference) => {
     const lifecycle = object.kind === 'Instance' ? instances : workers;
@@ -57,6 +60,7 @@ export function createActivities(dependencies: ActivityDependencies): LifecycleA
     retireObjects: () => retirement.run(endOfActivity()),
     sweepBodies: () => bodySweep.run(endOfActivity()),
     deleteOldSnapshots: () => snapshotRetention.run(endOfActivity()),
+    mirrorRuns: () => runMirror.run(endOfActivity()),
   };
 }
 

@@ -37,8 +37,14 @@ export class EngineRuns {
     }
   }
 
-  private list(query: string): AsyncIterable<WorkflowExecutionInfo> {
-    return this.engine.client.workflow.list({ query });
+  /** Each step of it in bounded time, since one may ask for the next page. */
+  private async *list(query: string): AsyncGenerator<WorkflowExecutionInfo> {
+    const found = this.engine.client.workflow.list({ query })[Symbol.asyncIterator]();
+    for (;;) {
+      const step = await withinBound(this.engine, 'list runs', () => found.next());
+      if (step.done === true) return;
+      yield step.value;
+    }
   }
 
   /** Undefined when the engine has dropped it meanwhile. */

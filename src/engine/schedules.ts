@@ -23,6 +23,8 @@ const sentinel: MaintenanceSchedule = { scheduleId: ledgerAuditScheduleId, every
 export const maintenanceSchedules: readonly MaintenanceSchedule[] = [
   { scheduleId: 'berth-retirement', every: '10m', workflowType: 'retireObjects', workflowId: 'maintenance/retirement' },
   { scheduleId: 'berth-body-sweep', every: '1h', workflowType: 'sweepBodies', workflowId: 'maintenance/body-sweep' },
+  // Far more often than the shortest time for which an engine keeps what has closed.
+  { scheduleId: 'berth-run-mirror', every: '10m', workflowType: 'mirrorRuns', workflowId: 'maintenance/run-mirror' },
   { scheduleId: 'berth-snapshot-retention', every: '1d', workflowType: 'deleteOldSnapshots', workflowId: 'maintenance/snapshot-retention' },
 ];
 

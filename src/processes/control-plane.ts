@@ -9,15 +9,17 @@ import { BodySweep } from '../activities/body-sweep';
 import { Placement } from '../activities/placement';
 import { RequestRetry } from '../activities/request-retry';
 import { Retirement } from '../activities/retirement';
+import { RunMirror } from '../activities/run-mirror';
 import { SnapshotRetention } from '../activities/snapshot-retention';
 import { WorkerLifecycle } from '../activities/worker-lifecycle';
 import { Workloads } from '../activities/workload';
 import type { Provider } from '../drivers/providers/provider';
 import { openEngine } from '../engine/connection';
-import type { EngineOptions } from '../engine/connection';
+import type { EngineCalls, EngineOptions } from '../engine/connection';
 import { lifecycleStartsFrom } from '../engine/lifecycle-start';
 import { Nudges } from '../engine/nudges';
 import { engineMemory, hasLifecycle } from '../engine/schedules';
+import { EngineRuns } from '../engine/runs';
 import { registerSearchAttributes } from '../engine/search-attributes';
 import { workWhileAble } from '../engine/work-while-able';
 import { connectWorkers, createEngineWorker } from '../engine/worker';
@@ -58,7 +60,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const nudge = nudges.nudge.bind(nudges);
   const fleet = new Fleet(live.cached);
   const placement = new Placement({ ...live, fleet, clock: systemClock });
-  const activities = wireActivities(options, placement, nudge, (object) => hasLifecycle(temporal, object));
+  const activities = wireActivities(options, placement, nudge, temporal);
   const native = await connectWorkers(engine);
   const create = () => createEngineWorker(native, engine, activities, options.buildId);
   const worker = await create();
@@ -112,7 +114,7 @@ function wireActivities(
   { live, documents, providers, settings }: ControlPlaneOptions,
   placement: Placement,
   nudge: Nudges['nudge'],
-  lifecycleExists: LedgerAuditExists,
+  temporal: EngineCalls,
 ): ReturnType<typeof createActivities> {
   const clock = systemClock;
   const { retentionMs, snapshotRetentionMs } = settings;
@@ -125,11 +127,10 @@ function wireActivities(
     }),
     workers: new WorkerLifecycle({ ...live, providers, clock }),
     requestRetry: new RequestRetry({ ...live, clock }),
-    ledgerAudit: new LedgerAudit({ ...live, reports: documents.reports, hasLifecycle: lifecycleExists, nudge, clock }),
+    ledgerAudit: new LedgerAudit({ ...live, reports: documents.reports, hasLifecycle: (object) => hasLifecycle(temporal, object), nudge, clock }),
     retirement: new Retirement({ ...live, retired: documents.retired, reports: documents.reports, retentionMs, clock }),
     bodySweep: new BodySweep({ ...live, ...documents, clock }),
     snapshotRetention: new SnapshotRetention({ ...live, snapshots: documents.snapshots, reports: documents.reports, snapshotRetentionMs, clock }),
+    runMirror: new RunMirror({ engine: new EngineRuns(temporal), record: documents.workflowRuns, reports: documents.reports, clock }),
   });
 }
-
-type LedgerAuditExists = ConstructorParameters<typeof LedgerAudit>[0]['hasLifecycle'];

@@ -1,7 +1,7 @@
 /** Every function exported here is a workflow type. */
 import type { LifecycleStep, ObjectReference } from '../domain/answer';
 import { followLifecycle } from './lifecycle';
-export { auditLedger, deleteOldSnapshots, retireObjects, sweepBodies } from './maintenance';
+export { auditLedger, deleteOldSnapshots, mirrorRuns, retireObjects, sweepBodies } from './maintenance';
 
 /** The lifecycle of one instance, id `instance/<id>`. */
 export async function instance(id: string, firstStep?: LifecycleStep): Promise<void> {

@@ -28,6 +28,11 @@ export async function deleteOldSnapshots(): Promise<MaintenanceSummary> {
   return told(await activities.deleteOldSnapshots());
 }
 
+/** Copies what closed runs of lifecycles tell before the engine drops them, and writes a report. */
+export async function mirrorRuns(): Promise<MaintenanceSummary> {
+  return told(await activities.mirrorRuns());
+}
+
 /** Shows a run's summary where operators see the run. */
 function told(report: MaintenanceSummary): MaintenanceSummary {
   setCurrentDetails(report.summary);

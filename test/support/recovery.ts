@@ -17,7 +17,6 @@ import { AuditEvents } from '../../src/stores/mongo/audit-events';
 import type { MongoConnection } from '../../src/stores/mongo/connection';
 import { connectMongo } from '../../src/stores/mongo/connection';
 import { collectionNames, linesOf } from '../../src/stores/mongo/copy';
-import { alone, migrate } from '../../src/stores/mongo/migrate';
 import { Snapshots } from '../../src/stores/mongo/snapshots';
 import type { OwnEtcdOptions } from './etcd';
 import { openClient, OwnEtcd } from './etcd';

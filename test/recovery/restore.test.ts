@@ -79,7 +79,7 @@ describe('a copy of both stores, restored into empty ones', () => {
     expect(await again.mongo.collection('audit_events').listIndexes().toArray()).toEqual(indexes);
 
     const { revision } = manifest.etcd;
-    expect(again.restoration.lost).toEqual({ lost_events: 0, lost_snapshots: 0 });
+    expect(again.restoration.lost).toEqual({ lost_events: 0, lost_snapshots: 0, lost_retired_objects: 0 });
     expect(await openEpoch(again.client)).toEqual({ epoch: 2, firstRevision: expect.any(String), history: [{ epoch: 1, lastGoodRevision: revision }] });
     expect(await again.client.revision()).toBeGreaterThan(Number(revision) + 1_000_000_000);
     await again.project();
@@ -138,6 +138,8 @@ describe('etcd alone restored, beside a MongoDB that is ahead', () => {
     await writer.write(40);
     await stores.project();
     await stores.mongo.collection<{ _id: string }>('workloads').deleteMany({});
+    const retired = (at: string) => ({ _id: `retired at ${at}`, epoch: 1, revision: at });
+    await stores.mongo.collection<{ _id: string }>('retired_objects').insertMany([retired('1'), retired(String(await stores.client.revision()))]);
     const ahead = await stores.documents();
     const lost = ahead['audit_events']!.filter((line) => !atCopy.includes(line));
     expect(lost.length).toBeGreaterThanOrEqual(40);
@@ -148,7 +150,8 @@ describe('etcd alone restored, beside a MongoDB that is ahead', () => {
     expect(documents['lost_events']).toEqual(lost);
     expect(documents['lost_snapshots']).toHaveLength(lost.length);
     expect(documents['workloads']).toHaveLength(1);
-    expect(again.restoration.lost).toEqual({ lost_events: lost.length, lost_snapshots: lost.length });
+    expect(documents['retired_objects']!.map(idOf)).toEqual(['retired at 1']);
+    expect(again.restoration.lost).toEqual({ lost_events: lost.length, lost_snapshots: lost.length, lost_retired_objects: 1 });
     expect(again.restoration.epochs.history).toEqual([{ epoch: 1, lastGoodRevision: manifest.etcd.revision }]);
 
     // The very same decisions once more: of the same objects, with the same numbers.

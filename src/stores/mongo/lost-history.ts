@@ -23,6 +23,7 @@ export const recordParts: readonly RecordPart[] = [
   { name: 'audit_events', lost: 'lost_events', lostId: ({ _id }) => _id },
   // The same place in an object's history may get lost in several epochs.
   { name: 'state_snapshots', lost: 'lost_snapshots', lostId: ({ epoch, _id }) => `${epoch}/${_id}` },
+  { name: 'retired_objects', lost: 'lost_retired_objects', lostId: ({ epoch, _id }) => `${epoch}/${_id}` },
 ];
 
 /** The collection that holds every event that counts. */

@@ -125,12 +125,17 @@ function publicRoutes(): string[] {
   const sources = readdirSync(join(root, 'src/api'), { recursive: true, encoding: 'utf8' }).map((file) => join('src/api', file));
   const controllers = sources.filter((file) => file.endsWith('.ts')).map(read).filter((text) => text.includes('@Controller('));
   const routes = controllers.flatMap((text) => {
-    const [base = '', ...others] = [...text.matchAll(/@Controller\((?:'([^']*)')?\)/g)].map((match) => match[1] ?? '');
+    const [base = '', ...others] = [...text.matchAll(/@Controller\((?:['`]([^'`]*)['`])?\)/g)].map((match) => match[1] ?? '');
     if (others.length > 0) throw new Error('the scan knows one controller a file');
-    return [...text.matchAll(/@(Get|Post|Put|Patch|Delete)\((?:'([^']*)')?\)/g)].map(([, method, path]) => {
-      const segments = [base, path].filter((part) => part !== undefined && part !== '').join('/');
-      return `${method!.toUpperCase()} /${segments.replace(/:(\w+)/g, '{$1}')}`;
-    });
+    // A controller that is made for several kinds names their paths in a list beside it.
+    const bases = base.includes('${path}') ? [...text.matchAll(/\bpath: '([^']*)'/g)].map(([, path]) => base.replace('${path}', path!)) : [base];
+    const decorated = [...text.matchAll(/@(Get|Post|Put|Patch|Delete)\((?:'([^']*)')?\)/g)];
+    return bases.flatMap((of) =>
+      decorated.map(([, method, path]) => {
+        const segments = [of, path].filter((part) => part !== undefined && part !== '').join('/');
+        return `${method!.toUpperCase()} /${segments.replace(/:(\w+)/g, '{$1}')}`;
+      }),
+    );
   });
   return routes.filter((route) => !route.includes(' /api/internal/'));
 }

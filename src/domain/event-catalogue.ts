@@ -5,10 +5,10 @@ import { workerVerbs } from './worker-admission';
 
 /** Every type of event that this program writes: what was asked of an object, and what became of it. */
 export const eventTypes: readonly string[] = [
-  ...['created', 'updated', ...instancePhases.map(asWord), ...[...Object.keys(instanceVerbs), ...specVerbs].map(asked)].map((what) => `berth.instance.${what}`),
-  ...['created', 'updated', ...workerPhases.map(asWord), ...[...workerVerbs, ...specVerbs].map(asked)].map((what) => `berth.worker.${what}`),
+  ...['created', 'updated', 'retired', ...instancePhases.map(asWord), ...[...Object.keys(instanceVerbs), ...specVerbs].map(asked)].map((what) => `berth.instance.${what}`),
+  ...['created', 'updated', 'retired', ...workerPhases.map(asWord), ...[...workerVerbs, ...specVerbs].map(asked)].map((what) => `berth.worker.${what}`),
   // PENDING_SYNC is how one with an artifact is created.
-  ...['created', 'active', 'deprecated', 'deleted'].map((what) => `berth.definition.${what}`),
+  ...['created', 'active', 'deprecated', 'deleted', 'retired'].map((what) => `berth.definition.${what}`),
   'berth.worker-template.created',
 ];
 

@@ -49,7 +49,7 @@ test.each(examples)('%s is of its type and version, becomes what is written toda
   expect(status?.phase).toBe(to ?? status?.phase);
   if (released !== undefined) expect(state.allocation).toBeUndefined();
   expect(state.status === undefined).toBe(event.kind === 'WorkerTemplate');
-  expect(changeTypeOf(event)).toBe(event.sequence === 1 ? 'created' : /(terminated|deleted)$/.test(event.type) ? 'deleted' : 'updated');
+  expect(changeTypeOf(event)).toBe(event.sequence === 1 ? 'created' : /(terminated|deleted|retired)$/.test(event.type) ? 'deleted' : 'updated');
 });
 
 test('the newest example of each type is the whole event as it is written today', () => {

@@ -18,10 +18,12 @@ import type { Decision } from '../../src/stores/etcd/commit';
 import { createDecision, definitionStatusDecision, instanceSpecDecision, workerSpecDecision } from '../../src/stores/etcd/decisions';
 import { instanceDecision, workerDecision } from '../../src/stores/etcd/lifecycle-decisions';
 import type { DefinitionEntries, InstanceEntries, WorkerEntries } from '../../src/stores/etcd/objects';
+import { retirementDecision } from '../../src/stores/etcd/retirement-decision';
 import { allocationOf, asking, definitionBody, newInstance, newWorker, observationOf, operation, startMs, withSpec, withStatus } from './domain-objects';
 
 const moment: Moment = { nowMs: startMs + 1_000, operationId: 'op-1' };
 const commit = { step: 'step', outcome: 'complete', actor: 'lifecycle', workflowRun: 'run-1' };
+const retiring = { time: new Date(startMs + 1_000).toISOString(), workflowRun: 'run-1' };
 const rolledBack = { rolledBackTo: { revision: '3', sequence: 1 }, message: 'rolled back to revision 3, event 1' };
 
 /** What today's decisions say of every type of event, at fixed times and with fixed ids. */
@@ -65,6 +67,7 @@ function ofInstances(): Decision[] {
       return instanceDecision(instanceEntries(view), change, { ...commit, ...worker });
     }),
     instanceDecision(instanceEntries(fresh), waiting, commit),
+    retirementDecision('instances', instanceEntries(fresh), retiring),
     ...asked,
     instanceSpecDecision(instanceEntries(running), patched, 'patch'),
     instanceSpecDecision(instanceEntries(running), patched, 'rollback', rolledBack),
@@ -90,6 +93,7 @@ function ofWorkers(): Decision[] {
     createDecision({ header: fresh.spec, collection: 'workers', puts: { spec: fresh.spec, state: fresh.status }, eventType: 'berth.worker.created' }),
     ...workerPhases.map((phase) => workerDecision(workerEntries(byPhase[phase][0]), byPhase[phase][1], commit)),
     workerDecision(workerEntries(fresh), workerAcknowledged(fresh, moment), commit),
+    retirementDecision('workers', workerEntries(fresh), retiring),
     ...asked,
     workerSpecDecision(workerEntries(fresh), patched, 'patch'),
     workerSpecDecision(workerEntries(fresh), patched, 'rollback', rolledBack),
@@ -108,6 +112,7 @@ function ofDefinitions(): Decision[] {
     move((seen) => activateDefinition(seen, { sha256: 'a'.repeat(64), bytes: 3, nodeCount: 0, ports: [] }, asking(1_000)), 'PENDING_SYNC'),
     move((seen) => deprecateDefinition(seen, asking(1_000)), 'ACTIVE'),
     move((seen) => deleteDefinition(seen, asking(1_000)), 'DEPRECATED'),
+    retirementDecision('definitions', { id: 'd-1', spec: { value: spec, revision: 3 }, status: { value: status, revision: 3 } }, retiring),
   ];
 }
 

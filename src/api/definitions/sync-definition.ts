@@ -5,6 +5,7 @@ import { keys } from '../../stores/etcd/keys';
 import type { DefinitionEntries } from '../../stores/etcd/objects';
 import type { Artifact } from '../artifacts/read-artifact';
 import { syncArtifact } from '../artifacts/sync-artifact';
+import { Archive } from '../archive';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import type { Admitted } from '../http/admission';
@@ -23,12 +24,13 @@ import { writeDocument } from './write-document';
 export class DefinitionSync {
   constructor(
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
+    @Inject(Archive) private readonly archive: Archive,
     @Inject(Reads) private readonly reads: Reads,
     @Inject(DefinitionActivation) private readonly activation: DefinitionActivation,
   ) {}
 
   async sync(id: string, context: RequestContext): Promise<Admitted<DefinitionEntries>> {
-    const entries = await this.dependencies.fresh.definition(id);
+    const entries = await this.archive.definition(id);
     requireMatch(context, entries.spec);
     const { phase } = entries.status.value;
     if (phase === 'DELETED') throw new ApiProblem('invalid_transition', 'a definition that is deleted has no artifact to fetch', { members: { phase } });

@@ -26,12 +26,12 @@ export interface RebuiltDifference {
 
 /**
  * Compares every object of the live store, field by field, with what the log makes of it. With `withLedger` also the
- * ledgers of workers, for which the log of all instances is needed. What is over may have left the live store.
+ * ledgers of workers, for which the log of all instances is needed. What has retired is not in the live store.
  */
 export function rebuiltDifferences(live: readonly LiveObject[], rebuilt: ReadonlyMap<string, ObjectState>, withLedger: boolean): RebuiltDifference[] {
   const held = withLedger ? allocationsByWorker(rebuilt) : undefined;
   const there = new Set(live.map(({ id }) => id));
-  const missing = [...rebuilt.values()].filter((state) => !there.has(state.id) && !isOver(state));
+  const missing = [...rebuilt.values()].filter((state) => !there.has(state.id) && state.retired !== true);
   return [
     ...live.flatMap((object) => differencesOfObject(object, rebuilt.get(object.id), held?.get(object.id) ?? [], withLedger)),
     ...missing.map(({ kind, id, spec }) => ({ kind, id, path: '', live: undefined, rebuilt: spec })),
@@ -40,7 +40,7 @@ export function rebuiltDifferences(live: readonly LiveObject[], rebuilt: Readonl
 
 function differencesOfObject(live: LiveObject, state: ObjectState | undefined, held: readonly Allocation[], withLedger: boolean): RebuiltDifference[] {
   const { kind, id } = live;
-  if (!state) return [{ kind, id, path: '', live: live.spec, rebuilt: undefined }];
+  if (!state || state.retired) return [{ kind, id, path: '', live: live.spec, rebuilt: undefined }];
   const ledger = withLedger && kind === 'Worker' ? ledgerFrom(live, state.spec as WorkerSpec, held) : undefined;
   const parts: ReadonlyArray<readonly [name: string, live: unknown, rebuilt: unknown]> = [
     ['spec', live.spec, state.spec],
@@ -70,11 +70,6 @@ function withoutSecret(status: unknown): unknown {
   if (!isObject(status)) return status;
   const { agentTokenHash: _hash, ...rest } = status;
   return rest;
-}
-
-function isOver({ status }: ObjectState): boolean {
-  const phase = (status as { phase?: string } | undefined)?.phase;
-  return phase === 'TERMINATED' || phase === 'DELETED';
 }
 
 /** Every field of two JSON values that is not the same in both, by its path. */

@@ -13,6 +13,7 @@ import { Committer } from '../../src/stores/etcd/committer';
 import { openEpoch } from '../../src/stores/etcd/epoch';
 import { keys } from '../../src/stores/etcd/keys';
 import { WatchCache } from '../../src/stores/etcd/watch-cache';
+import { alone, migrate } from '../../src/stores/mongo/migrate';
 import { AuditEvents } from '../../src/stores/mongo/audit-events';
 import type { MongoConnection } from '../../src/stores/mongo/connection';
 import { connectMongo } from '../../src/stores/mongo/connection';

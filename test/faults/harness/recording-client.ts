@@ -38,7 +38,7 @@ export class RecordingClient {
   /** Asks until there is an answer that will not change by asking again, or the deadline has passed. */
   async call<T = Record<string, unknown>>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Reply<T>> {
     const given = new Headers(headers).get('Idempotency-Key') ?? undefined;
-    const mutates = method === 'POST' || method === 'DELETE';
+    const mutates = method !== 'GET';
     const idempotencyKey = given ?? (mutates ? `harness-${randomBytes(8).toString('hex')}` : undefined);
     const deadlineAtMs = Date.now() + this.deadlineMs;
     for (;;) {

@@ -132,6 +132,30 @@ test('a scheduler leader that was frozen inside a placement, and is woken when a
   expect(stack.runs.startsOf(second)).toHaveLength(1);
 }, 180_000);
 
+test('a process that moves events into the record, frozen before it takes them out of the outbox and woken when another one does so, takes nothing out: its fence alone refuses it', async () => {
+  const lane = await Lane.open(stack, stack.client(0), 2);
+  const { frozen } = freezeBefore('^trim/');
+  const id = await lane.create();
+  const former = await frozen();
+  // The one after it records the same events, and has to wait as well: else the outbox would be empty.
+  const held = stack.failpoints.arm({ point: 'before-commit', subject: '^trim/', action: 'hold' });
+  const latter = await held.strikes();
+  expect(latter.pid).not.toBe(former.pid);
+  expect((await etcd.get(keys.leader('controller')))?.value).toMatchObject({ holder: expect.stringMatching(`/${latter.pid}$`) } satisfies Partial<LeaderValue>);
+  const waiting = (await etcd.list(keys.outboxPrefix)).entries.map(({ key }) => key);
+  expect(waiting.length).toBeGreaterThan(0);
+  const answered = stack.failpoints.arm({ point: 'after-commit', subject: `^${former.subject}$`, action: 'hold' });
+  process.kill(former.pid, 'SIGCONT');
+  expect(await answered.strikes()).toEqual(former);
+  answered.release();
+
+  expect((await etcd.list(keys.outboxPrefix)).entries.map(({ key }) => key)).toEqual(expect.arrayContaining(waiting));
+  held.release();
+  await lane.reaches(id, 'RUNNING');
+  await lane.end(id);
+  await eventually('all events are on record', async () => (await etcd.list(keys.outboxPrefix, 1)).entries.length === 0, 30_000);
+}, 180_000);
+
 test('no promise was broken on the way', async () => {
   expect(await verdict(stack, { expectEmpty: true })).toBe(nothingBroken);
 }, 60_000);

@@ -55,12 +55,12 @@ export class Runs {
   /** kill -9 of what runs of an instance, all of its process group. */
   kill(instanceId: string): void {
     const last = this.startsOf(instanceId).at(-1);
-    if (last) process.kill(-last.pid, 'SIGKILL');
+    if (last && isAlive(last)) process.kill(-last.pid, 'SIGKILL');
   }
 
   /** Components that still run. */
   get alive(): readonly RecordedStart[] {
-    return this.starts.filter(({ pid }) => isAlive(pid));
+    return this.starts.filter(isAlive);
   }
 }
 
@@ -69,7 +69,7 @@ const script = `
 [ -e "$RUNS/fail-$INSTANCE" ] && exit 1
 before=$(cat "$RUNS/$INSTANCE" 2>/dev/null)
 kill -0 "$before" 2>/dev/null || before=
-grep -qs '^State:.Z' "/proc/$before/status" && before=
+[ -e /proc/self/environ ] && ! grep -qsz "^INSTANCE=$INSTANCE\$" "/proc/$before/environ" && before=
 echo $$ > "$RUNS/$INSTANCE"
 echo "$INSTANCE $$ $before" >> "$RUNS/starts"
 trap 'kill $waiting; exit 0' TERM
@@ -77,20 +77,20 @@ sleep 100000 & waiting=$!
 wait $waiting
 `;
 
-function isAlive(pid: number): boolean {
+/**
+ * Whether it is still the one that wrote itself down: on a busy machine another process soon has the same pid. One that
+ * has ended, and that its parent has not collected yet, has no environment any more.
+ */
+function isAlive({ pid, instanceId }: RecordedStart): boolean {
   try {
     process.kill(pid, 0);
   } catch {
     return false;
   }
-  return !isZombie(pid);
-}
-
-/** One that has ended is still there until its parent, init for those whose agent was killed, has collected it. */
-function isZombie(pid: number): boolean {
+  if (!existsSync('/proc/self/environ')) return true; // This is no Linux.
   try {
-    return /^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`INSTANCE=${instanceId}`);
   } catch {
-    return false; // It is collected, or this is no Linux.
+    return false; // It was collected meanwhile.
   }
 }

@@ -127,7 +127,7 @@ export async function agentBornAgain(scene: Scene): Promise<void> {
 export async function untilLed(stack: FaultStack): Promise<void> {
   const client = stack.openEtcd();
   try {
-    for (const role of ['scheduler', 'controller'] as const) await eventually(`there is a ${role}`, async () => (await client.get(keys.leader(role))) !== undefined);
+    for (const role of ['scheduler', 'controller'] as const) await eventually(`there is a ${role}`, async () => (await client.get(keys.leader(role))) !== undefined, 60_000);
   } finally {
     client.close();
   }

@@ -8,6 +8,7 @@ import { AnswerInterceptor } from './http/answer';
 import { bodyReaders } from './http/body';
 import { requestContext } from './http/context';
 import { NestLog } from './http/nest-log';
+import { refuseOtherSites } from './http/own-site';
 import { ProblemFilter } from './http/problem-filter';
 import { ValidationPipe } from './http/validation';
 import { serveOpenApi } from './openapi';
@@ -23,7 +24,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<INestApp
   });
   app.disable('x-powered-by');
   app.disable('etag'); // Ours are revisions, not hashes of answers.
-  app.use(requestContext, ...bodyReaders);
+  app.use(requestContext, refuseOtherSites, ...bodyReaders);
   const routes = serveOpenApi(app);
   app.useGlobalPipes(new ValidationPipe());
   app.useGlobalInterceptors(new StandardSchemaSerializerInterceptor(app.get(Reflector)), new AnswerInterceptor());

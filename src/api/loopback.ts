@@ -10,7 +10,11 @@ export class NotLoopbackError extends Error {
 
 /** Refuses every address that is not this machine's own. An empty host would mean all of them. */
 export function assertLoopback(host: string): void {
+  if (!isLoopback(host)) throw new NotLoopbackError(host);
+}
+
+/** Whether a host is this machine by its own name or address, whatever some name server says. */
+export function isLoopback(host: string): boolean {
   const bare = host.replace(/^\[(.*)\]$/, '$1');
-  const loopback = bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
-  if (!loopback) throw new NotLoopbackError(host);
+  return bare === 'localhost' || bare === '::1' || (isIP(bare) === 4 && bare.startsWith('127.'));
 }

@@ -70,6 +70,18 @@ test.each<[what: string, method: string, path: string, body: string | undefined,
   expect(await api.keys()).toEqual(before);
 });
 
+test.each([
+  ['a page of another site', { origin: 'https://example.org' }],
+  ['a page of no site', { origin: 'null' }],
+  ['a name that was given this address', { host: 'berth.example.org:8080' }],
+])('what %s has a browser send is refused', async (_what, headers) => {
+  const { hostname, port } = new URL(api.url);
+  const status = (sent: Record<string, string>) =>
+    new Promise((resolve, reject) => http.request({ hostname, port, method: 'POST', path: '/api/v1/admin/nudge-all', headers: sent }, (reply) => resolve(reply.resume().statusCode)).on('error', reject).end());
+  expect(await status(headers)).toBe(403);
+  expect(await status({ origin: api.url, host: `localhost:${port}` })).toBe(200);
+});
+
 test('405 names the methods that there are', async () => {
   const reply = await api.client.request<ProblemBody>('DELETE', instances, undefined, {});
   expect(reply.headers.get('allow')?.split(', ').sort()).toEqual(['GET', 'POST']);

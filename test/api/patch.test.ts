@@ -90,6 +90,7 @@ describe('a patch of an instance', () => {
     ['null where nothing can be taken away', { paused: null }, 'paused'],
     ['a wrong notation', { maxDuration: 60 }, 'maxDuration'],
     ['a label that is none', { labels: { '-': 'x' } }, 'labels'],
+    ['half of a character', { labels: { zone: '\ud800' } }, 'labels.zone'],
     ['a backoff that does not fit the one that is there', { retry: { maxBackoff: '1ms' } }, 'retry.maxBackoff'],
     ['no object', [], ''],
   ])('is refused with the path of what is wrong: %s', async (_what, patch, path) => {

@@ -1,7 +1,7 @@
 import { documentDepthMax, problemsMax } from '../../domain/limits';
 import type { Problem } from '../../domain/problem';
 import { describeValue, problemAt } from '../../domain/problem';
-import { utf8Bytes } from '../../domain/utf8';
+import { isWellFormed, utf8Bytes } from '../../domain/utf8';
 import { InvalidDocument } from './invalid-document';
 import { readYaml } from './yaml';
 
@@ -43,6 +43,7 @@ function textOf(input: unknown): string {
  * them) looks like an object and is none.
  */
 function* impurities(value: unknown, path: readonly PropertyKey[]): Generator<Problem> {
+  if (typeof value === 'string' && !isWellFormed(value)) yield problemAt(path, 'text of whole characters', 'half of a surrogate pair');
   if (typeof value !== 'object' || value === null) return;
   if (path.length > documentDepthMax) {
     yield problemAt(path.slice(0, 3), `at most ${documentDepthMax} levels of nesting`, 'more');
@@ -53,6 +54,7 @@ function* impurities(value: unknown, path: readonly PropertyKey[]): Generator<Pr
   } else {
     for (const [key, property] of Object.entries(value)) {
       if (key === '__proto__') yield problemAt([...path, key], 'another key', describeValue(key));
+      else if (!isWellFormed(key)) yield problemAt(path, 'keys of whole characters', 'half of a surrogate pair');
       else yield* impurities(property, [...path, key]);
     }
   }

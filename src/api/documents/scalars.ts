@@ -59,7 +59,7 @@ const labelName = text(
 
 const labelValue = text(
   `text of at most ${labelValueCharactersMax} characters on one line (numbers and true or false in quotes)`,
-  new RegExp(`^[^\\p{Cc}]{0,${labelValueCharactersMax}}$`, 'u'),
+  new RegExp(`^[^\\p{Cc}\\p{Surrogate}]{0,${labelValueCharactersMax}}$`, 'u'),
 );
 
 export const labels = map(labelName, labelValue, labelsMax, 'labels');

@@ -5,6 +5,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { killConfirmMsMax, localAgentStartMsMax, localAgentStopMsMax } from '../../domain/limits';
+import { wellFormed } from '../../domain/utf8';
 import type { PortRange } from '../../domain/worker';
 import { readClaim, type DirectoryClaim } from '../runtimes/directory-claim';
 import { errorCode } from '../runtimes/error-code';
@@ -166,7 +167,7 @@ export class LocalAgent {
 
   private lastOutput(): string {
     try {
-      return readFileSync(this.logFile, 'utf8').trimEnd().slice(-outputCharactersMax);
+      return wellFormed(readFileSync(this.logFile, 'utf8').trimEnd().slice(-outputCharactersMax));
     } catch {
       return 'it wrote nothing';
     }

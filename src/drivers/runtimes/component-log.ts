@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync, mkdirSync, openSync, readSync, renameS
 import { copyFile, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { componentLogBytesMax, outputTailCharactersMax } from '../../domain/limits';
+import { wellFormed } from '../../domain/utf8';
 import { errorCode } from './error-code';
 
 /**
@@ -40,7 +41,7 @@ export class ComponentLog {
         const buffer = Buffer.alloc(bytesMax);
         const from = Math.max(0, fstatSync(descriptor).size - bytesMax);
         const bytes = readSync(descriptor, buffer, 0, bytesMax, from);
-        return buffer.toString('utf8', 0, bytes).trimEnd().slice(-outputTailCharactersMax);
+        return wellFormed(buffer.toString('utf8', 0, bytes).trimEnd().slice(-outputTailCharactersMax));
       } finally {
         closeSync(descriptor);
       }

@@ -31,6 +31,11 @@ test('the tail is the last lines, cut to its bound, of the newest log only', () 
   expect(log.tail()).toMatch(/x\nlast words$/);
 });
 
+test('a tail that begins within a character has a whole one in its place', () => {
+  write(`😀${'x'.repeat(outputTailCharactersMax - 1)}`);
+  expect(log.tail()).toBe(`\u{FFFD}${'x'.repeat(outputTailCharactersMax - 1)}`);
+});
+
 test('a log beyond its bound is begun anew, and its writer goes on', async () => {
   const descriptor = log.begin();
   writeSync(descriptor, 'x'.repeat(componentLogBytesMax));

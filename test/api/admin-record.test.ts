@@ -84,6 +84,8 @@ describe('the log of an object', () => {
   test('of what is not there, or of no kind, is refused', async () => {
     expect(await api.client.get(`${admin}/objects/instances/i-none/events`)).toMatchObject({ status: 404, body: { code: 'instance_not_found' } });
     expect(await api.client.get(`${admin}/objects/worker-templates/t-none/events`)).toMatchObject({ status: 404, body: { code: 'template_not_found' } });
+    const { id } = await objects.definition();
+    expect(await api.client.get(`${admin}/objects/workers/${id}/events`)).toMatchObject({ status: 404, body: { code: 'worker_not_found' } });
     expect(await api.client.get(`${admin}/objects/ships/x/events`)).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
   });
 });

@@ -74,6 +74,12 @@ test.each([
   expect(nextAfterSequence).toBeUndefined();
 });
 
+test('what is no instance has none', async () => {
+  const { id } = await objects.worker();
+  const reply = await api.client.get(`${instances}/${id}/events?minRevision=${await api.dependencies.etcd.revision()}`);
+  expect(reply).toMatchObject({ status: 404, body: { code: 'instance_not_found' } });
+});
+
 test('pages go on after a sequence', async () => {
   const id = await lived();
   await project(id, { atMost: 4, trim: true });

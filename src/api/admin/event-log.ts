@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import type { Kind } from '../../domain/header';
 import { nextSequence } from '../../domain/header';
 import { pageSizeDefault } from '../../domain/limits';
 import { ObjectNotFoundError } from '../../stores/etcd/errors';
@@ -42,7 +43,9 @@ export class EventLog {
     const lastSequence = lastSequenceOf(this.dependencies.cached, kind, id);
     const { events, hasMore, recorded, waiting } = await this.events.after(id, afterSequence, limit);
     const last = events[events.length - 1];
-    if (!last && afterSequence === 0 && lastSequence === undefined) throw new ObjectNotFoundError(missingKinds[kind], id);
+    const { name, eventKind } = kindsOfObject[kind];
+    const isOther = last !== undefined && last.kind !== eventKind;
+    if (isOther || (!last && afterSequence === 0 && lastSequence === undefined)) throw new ObjectNotFoundError(name, id);
     return {
       items: events.map((event) => ({ in: !recorded.has(event.id) ? 'outbox' : waiting.has(event.id) ? 'both' : 'record', event })),
       gaps: gapsIn([afterSequence, ...events.map(({ sequence }) => sequence), ...(hasMore || lastSequence === undefined ? [] : [lastSequence + 1])]),
@@ -53,12 +56,12 @@ export class EventLog {
   }
 }
 
-const missingKinds: Readonly<Record<ObjectKind, string>> = {
-  instances: 'instance',
-  workers: 'worker',
-  definitions: 'definition',
-  'worker-templates': 'template',
-};
+const kindsOfObject = {
+  instances: { name: 'instance', eventKind: 'Instance' },
+  workers: { name: 'worker', eventKind: 'Worker' },
+  definitions: { name: 'definition', eventKind: 'Definition' },
+  'worker-templates': { name: 'template', eventKind: 'WorkerTemplate' },
+} as const satisfies Record<ObjectKind, { readonly name: string; readonly eventKind: Kind }>;
 
 /** The number of the last event that a live object has given; undefined when it is not live. */
 function lastSequenceOf(cached: CachedObjects, kind: ObjectKind, id: string): number | undefined {

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { pageSizeDefault } from '../../domain/limits';
+import { ObjectNotFoundError } from '../../stores/etcd/errors';
 import { Archive } from '../archive';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
@@ -66,6 +67,7 @@ export class Events {
     const { events: items, hasMore } = await this.events.after(id, afterSequence, limit);
     const last = items[items.length - 1];
     if (last === undefined) await this.requireInstance(id);
+    else if (last.kind !== 'Instance') throw new ObjectNotFoundError('instance', id);
     return { items, revision: String(revision), ...(hasMore && last && { nextAfterSequence: last.sequence }) };
   }
 

@@ -66,6 +66,12 @@ describe('GET /instances/{id}/timeline', () => {
     expect(body.items[3]).toEqual({ time: attempt.scheduledAt, what: 'attempt', runId: 'run-1', attempt });
   });
 
+  it('past its last change is empty', async () => {
+    answered = { runs: [run({ startedAt: '2000-01-01T00:00:00.000Z' })], complete: true };
+    const { body } = await client.call('GET', `/instances/${await created()}/timeline?afterSequence=2`);
+    expect(body['items']).toEqual([]);
+  });
+
   it('says so when the engine could not be asked, and shows what is on record', async () => {
     answered = { runs: [], complete: false };
     const { status, body } = await client.call('GET', `/instances/${await created()}/timeline`);

@@ -20,6 +20,8 @@ export class Timeline {
     const { items, nextAfterSequence, revision } = await this.history.page(object, query);
     const { runs, complete } = await this.dependencies.runsOf(object);
     const isFirst = (query.afterSequence ?? 0) === 0;
+    // Past the last change is past everything: what the engine did after it was on the page of that change.
+    if (!isFirst && items.length === 0) return { items: [], engineAnswered: complete, revision };
     // A page reaches up to the first change of the next one, of which only the last change of this one is known.
     const stretch = { from: isFirst ? undefined : items[0]?.time, before: nextAfterSequence === undefined ? undefined : await this.timeAfter(object, nextAfterSequence) };
     return {

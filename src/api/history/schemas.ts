@@ -4,7 +4,7 @@ import { notation, section, withRule } from '../documents/schema';
 import { pageFields, readFields, revisionNumber } from '../http/queries';
 import type { DeepReadonly } from '../http/views';
 
-const sequenceNumber = notation(z.union([z.string(), z.int()], { error: 'a number' }), 'a whole number', (written) =>
+const sequenceNumber = notation(z.union([z.string(), z.int({ error: 'a whole number' })], { error: 'a number' }), 'a whole number', (written) =>
   /^\d{1,15}$/.test(written) ? Number(written) : undefined,
 );
 

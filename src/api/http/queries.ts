@@ -9,7 +9,7 @@ import { notation, oneOf, section, text } from '../documents/schema';
 export const objectId = text('an id', /^[A-Za-z0-9-]{1,64}$/);
 
 /** A revision; numbers are taken from bodies, too. */
-export const revisionNumber = notation(z.union([z.string(), z.int()], { error: 'a revision' }), 'a revision, a whole number', (written) => {
+export const revisionNumber = notation(z.union([z.string(), z.int({ error: 'a revision, a whole number' })], { error: 'a revision' }), 'a revision, a whole number', (written) => {
   const value = Number(written);
   return /^\d{1,16}$/.test(written) && Number.isSafeInteger(value) ? value : undefined;
 });

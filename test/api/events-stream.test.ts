@@ -235,3 +235,8 @@ test('a server that stops says so, and its readers lose nothing', async () => {
   await resumed.until('what came meanwhile', ({ events }) => events.length > 0);
   expect(resumed.subjects).toEqual(['meanwhile']);
 });
+
+test('the head of a stream is answered at once', async () => {
+  const head = fetch(`${api.url}/api/v1/events`, { method: 'HEAD', headers: { accept: 'text/event-stream' }, signal: AbortSignal.timeout(5_000) });
+  expect((await head).headers.get('content-type')).toContain('text/event-stream');
+});

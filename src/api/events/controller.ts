@@ -52,6 +52,8 @@ export class EventsController {
     @Context() context: RequestContext,
   ): Promise<void> {
     const isStream = request.accepts(['application/json', 'text/event-stream']) === 'text/event-stream';
+    // Whoever asks for the head alone is shown no stream, and would be waited for without end.
+    if (isStream && request.method === 'HEAD') return void response.type('text/event-stream').end();
     await this.feed.admit(context.gone, async () => {
       const from = await this.start.of(query, lastEventId);
       await (isStream ? this.stream(from, query, response, context) : this.poll(from, query, response, context));

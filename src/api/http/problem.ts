@@ -15,7 +15,7 @@ export const problemKinds = {
   malformed_body: { status: 400, title: 'The body cannot be read' },
   revision_unknown: { status: 400, title: 'The store has not reached this revision' },
   unauthenticated: { status: 401, title: 'Credentials are missing or not known' },
-  forbidden: { status: 403, title: 'These credentials do not allow this' },
+  forbidden: { status: 403, title: 'This is not allowed' },
   not_found: { status: 404, title: 'There is nothing here' },
   definition_not_found: { status: 404, title: 'No such definition' },
   instance_not_found: { status: 404, title: 'No such instance' },

@@ -4,7 +4,7 @@ import { pause } from '../pause';
 import type { EtcdClient } from '../stores/etcd/client';
 import type { OutboxValue } from '../stores/etcd/commit';
 import type { Committer } from '../stores/etcd/committer';
-import { openEpoch } from '../stores/etcd/epoch';
+import { readEpochs } from '../stores/etcd/epoch';
 import { withoutSecret } from '../stores/etcd/lifecycle-decisions';
 import type { CachedObjects, DefinitionEntries, InstanceEntries, WorkerEntries } from '../stores/etcd/objects';
 import { outboxOf } from '../stores/etcd/outbox';
@@ -51,7 +51,10 @@ export class Retirement {
   async run(signal: AbortSignal): Promise<MaintenanceReportSummary> {
     const { client, cached, clock } = this.dependencies;
     await cached.cache.waitForRevision(await client.revision(), cacheCatchUpMsMax);
-    const { epoch } = await openEpoch(client);
+    const epochs = await readEpochs(client);
+    // Opening one is for processes that start: here it would be that of a store which took the place of ours.
+    if (epochs === undefined) throw new Error('etcd holds no epoch; nothing was retired');
+    const { epoch } = epochs;
     // Both at one revision, and the commit finds the object as it was then: no event of it can be missing from the record.
     const due = this.due(clock.nowMs());
     const unrecorded = this.subjectsInOutbox();

@@ -13,6 +13,7 @@ import type { Settings } from './environment';
 import { readSettings } from './environment';
 import { createLog } from './log';
 import { Metrics } from './metrics';
+import { requireOneHistory } from './one-history';
 import type { Running } from './run';
 import { runProcess } from './run';
 import { migrationLock, openLiveStores, openMembers } from './stores';
@@ -23,6 +24,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
   const metrics = new Metrics(log);
   const live = await openLiveStores(settings, log, metrics);
   const documents = await openDocuments(settings, metrics, migrationLock(live.leases));
+  await requireOneHistory(live, documents.auditEvents);
   const members = openMembers(settings);
   const engine = openEngine({ address: settings.temporalAddress, namespace: settings.temporalNamespace, taskQueue: settings.temporalTaskQueue }, metrics);
   const nudges = new Nudges({

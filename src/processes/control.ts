@@ -10,6 +10,7 @@ import { berthVersion, readSettings } from './environment';
 import { createLog } from './log';
 import { Metrics } from './metrics';
 import { serveMetrics } from './metrics-listener';
+import { requireOneHistory } from './one-history';
 import type { Running } from './run';
 import { runProcess } from './run';
 import { migrationLock, openLiveStores } from './stores';
@@ -21,6 +22,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
   const stopMetrics = settings.metricsPort === undefined ? undefined : await serveMetrics(metrics, settings.metricsPort);
   const live = await openLiveStores(settings, log, metrics);
   const documents = await openDocuments(settings, metrics, migrationLock(live.leases));
+  await requireOneHistory(live, documents.auditEvents);
   const running = await startControlPlane({
     live,
     documents,

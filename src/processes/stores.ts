@@ -45,6 +45,9 @@ export async function openLiveStores(settings: Pick<Settings, 'etcdEndpoints' | 
   const onProblem = (problem: string, cause?: unknown) => log.warn({ err: cause }, problem);
   const cache = new WatchCache(client, onProblem, { telemetry: metrics });
   await cache.start();
+  // As the cache has it, so that what was done to the store since it was opened is noticed as well.
+  const epochKey = cache.get(keys.epoch);
+  if (epochIn(cache) !== epochs.epoch) throw new Error(`the store was restored while this process started: it is in epoch ${epochIn(cache) ?? 'none'}, and was in epoch ${epochs.epoch}; start it again`);
   metrics.follow(cache);
   const closing = new AbortController();
   void compareNowAndThen({ client, cache, telemetry: metrics, onProblem }, closing.signal);
@@ -55,7 +58,7 @@ export async function openLiveStores(settings: Pick<Settings, 'etcdEndpoints' | 
     cache,
     cached: new CachedObjects(cache),
     fresh: new FreshObjects(client),
-    committer: new Committer(client, () => epochs.epoch),
+    committer: new Committer(client, () => epochs.epoch, { key: keys.epoch, revision: epochKey?.revision ?? 0 }),
     leases: new Leases(client),
     close: () => {
       closing.abort();
@@ -69,13 +72,18 @@ export async function openLiveStores(settings: Pick<Settings, 'etcdEndpoints' | 
 function untilEpochEnds(cache: WatchCache, { epoch }: Epochs): Promise<never> {
   const ended = new Promise<never>((_, reject) => {
     cache.onApplied(() => {
-      const { epoch: present = epoch } = (cache.get(keys.epoch)?.value ?? {}) as { epoch?: number };
-      if (present !== epoch) reject(new Error(`the store was restored: it is in epoch ${present}, and this process began in epoch ${epoch}; it has to be started again`));
+      const present = epochIn(cache);
+      // A store without an epoch is an empty one that was put where etcd was.
+      if (present !== epoch) reject(new Error(`the store was restored: it is in epoch ${present ?? 'none'}, and this process began in epoch ${epoch}; it has to be started again`));
     });
   });
   // Who does not wait for it is not ended by it.
   ended.catch(() => undefined);
   return ended;
+}
+
+function epochIn(cache: WatchCache): number | undefined {
+  return (cache.get(keys.epoch)?.value as Partial<Epochs> | undefined)?.epoch;
 }
 
 /** A connection to each member of etcd, by its address; they connect when they are used. */

@@ -1,7 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import { breakerPauseMs } from '../../domain/limits';
 import { EventGapError } from '../../domain/object-state';
-import { BodyBeingSweptError, CommitUncertainError, ObjectNotFoundError, ValueNewerError } from '../../stores/etcd/errors';
+import { BodyBeingSweptError, CommitUncertainError, EpochEndedError, ObjectNotFoundError, ValueNewerError } from '../../stores/etcd/errors';
 import { isEtcdFailure } from '../../stores/etcd/failures';
 import { isNoSpace } from '../../stores/etcd/maintenance';
 import { MongoUnavailableError } from '../../stores/mongo/errors';
@@ -20,6 +20,8 @@ export function problemOf(error: unknown): ApiProblem {
     const detail = 'etcd did not answer whether this was written; repeat the request with the same Idempotency-Key';
     return new ApiProblem('commit_uncertain', detail, { cause: error, members: { dependency: 'etcd' }, headers: retrySoon });
   }
+  // This process ends, and another one or its successor knows the store as it is now.
+  if (error instanceof EpochEndedError) return new ApiProblem('dependency_unavailable', `${error.message}; ask again`, { cause: error, members: { dependency: 'etcd' }, headers: retrySoon });
   if (error instanceof EventGapError) return new ApiProblem('record_incomplete', error.message, { cause: error });
   if (error instanceof BodyBeingSweptError) return new ApiProblem('conflict', `${error.message}; ask again`, { cause: error });
   if (error instanceof ValueNewerError) return ofNewer(error);

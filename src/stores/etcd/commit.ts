@@ -3,7 +3,7 @@ import type { EventDraft } from '../../domain/events';
 import { commitBytesMax, commitComparesMax, commitOperationsMax } from '../../domain/limits';
 import type { EtcdClient, KeyedEntry } from './client';
 import { encode } from './client';
-import { CommitTooLargeError, CommitUncertainError, ValueNewerError } from './errors';
+import { CommitTooLargeError, CommitUncertainError, EpochEndedError, ValueNewerError } from './errors';
 import { keys } from './keys';
 
 /** A key as the decision saw it: revision 0 means that it did not exist. */
@@ -63,6 +63,13 @@ export interface OutboxValue {
 /** The newest version of stored values that this program understands. */
 export const schemaVersionKnown = 1;
 
+/** The epoch that commits are made in. */
+export interface CommitEpoch {
+  readonly epoch: number;
+  /** The key that says so, as it was read: the store may be restored beneath a process, which hears of it only later. */
+  readonly stillIn?: Compare | undefined;
+}
+
 /** Values of shared keys as they were last seen. */
 export type SharedValues = ReadonlyMap<string, KeyedEntry | undefined>;
 
@@ -74,11 +81,11 @@ export type TransactionOutcome =
 /**
  * Builds and sends one etcd transaction for decisions whose shared changes have been applied.
  * `sharedBefore` holds the shared entries that were changed, `sharedAfter` their new values.
- * A lost answer is not settled here: the error of the call is thrown.
+ * A lost answer is not settled here: the error of the call is thrown. Throws EpochEndedError.
  */
 export async function transact(
   client: EtcdClient,
-  epoch: number,
+  epoch: CommitEpoch,
   decisions: readonly Decision[],
   sharedBefore: SharedValues,
   sharedAfter: ReadonlyMap<string, unknown>,
@@ -91,12 +98,15 @@ export async function transact(
     const shared = new Map([...sharedAfter].map(([key, value]) => [key, { key, value, revision }]));
     return { kind: 'done', revision, shared };
   }
-  return { kind: 'failed', found: foundEntries(client, request.comparedKeys, response.responses) };
+  const found = foundEntries(client, request.comparedKeys, response.responses);
+  const { stillIn } = epoch;
+  if (stillIn && (found.get(stillIn.key)?.revision ?? 0) !== stillIn.revision) throw new EpochEndedError(epoch.epoch);
+  return { kind: 'failed', found };
 }
 
 function buildRequest(
   client: EtcdClient,
-  epoch: number,
+  { epoch, stillIn }: CommitEpoch,
   decisions: readonly Decision[],
   unseen: SharedValues,
   sharedBefore: SharedValues,
@@ -122,9 +132,11 @@ function buildRequest(
     revisions.set(key, sharedBefore.get(key)?.revision ?? 0);
     puts.set(key, value);
   }
+  const decidedOn = revisions.size;
+  if (stillIn) revisions.set(stillIn.key, stillIn.revision);
   const comparedKeys = [...revisions.keys()];
   const encodedPuts = [...puts].map(([key, value]) => ({ key: client.key(key), value: encodeKnown(key, value) }));
-  assertBounds(comparedKeys.length, encodedPuts, deletes.length);
+  assertBounds(decidedOn, encodedPuts, deletes.length);
   return {
     comparedKeys,
     txn: {

@@ -1,6 +1,6 @@
 import { failpoint } from '../../failpoints';
 import type { EtcdClient } from './client';
-import type { CommitOutcome, Decision, SharedValues } from './commit';
+import type { CommitEpoch, CommitOutcome, Compare, Decision, SharedValues } from './commit';
 import { transact, verdict } from './commit';
 import { CommitUncertainError, EtcdUnavailableError } from './errors';
 import type { Sized } from './folding';
@@ -14,12 +14,14 @@ import { sendAlone, sendAttemptsMax } from './send-alone';
 export class Committer {
   private readonly groups = new Map<string, Group>();
 
+  /** `stillIn` is the key of the epoch as it was read; it goes into every commit. */
   constructor(
     private readonly client: EtcdClient,
     private readonly epoch: () => number,
+    private readonly stillIn?: Compare,
   ) {}
 
-  /** Writes a decision. Throws `CommitUncertainError` when etcd cannot say whether it happened. */
+  /** Writes a decision. Throws `CommitUncertainError` when etcd cannot say whether it happened, and `EpochEndedError`. */
   async commit(decision: Decision): Promise<CommitOutcome> {
     await failpoint('before-commit', decision.id);
     const outcome = await this.send(decision);
@@ -28,14 +30,18 @@ export class Committer {
   }
 
   private send(decision: Decision): Promise<CommitOutcome> {
-    if (!decision.shared) return sendAlone(this.client, this.epoch(), decision, new Map(), 'fresh').then((sent) => sent.outcome);
+    if (!decision.shared) return sendAlone(this.client, this.commitEpoch(), decision, new Map(), 'fresh').then((sent) => sent.outcome);
     const { group: name } = decision.shared;
     let group = this.groups.get(name);
     if (!group) {
-      group = new Group(this.client, this.epoch);
+      group = new Group(this.client, () => this.commitEpoch());
       this.groups.set(name, group);
     }
     return group.commit(decision);
+  }
+
+  private commitEpoch(): CommitEpoch {
+    return { epoch: this.epoch(), stillIn: this.stillIn };
   }
 }
 
@@ -54,7 +60,7 @@ class Group {
 
   constructor(
     private readonly client: EtcdClient,
-    private readonly epoch: () => number,
+    private readonly epoch: () => CommitEpoch,
   ) {}
 
   commit(decision: Decision): Promise<CommitOutcome> {

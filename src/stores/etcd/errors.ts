@@ -14,6 +14,14 @@ export class CommitUncertainError extends Error {
   }
 }
 
+/** The store is not in the epoch that this process began in: what it decides on may be lost history. Nothing was written. */
+export class EpochEndedError extends Error {
+  constructor(epoch: number) {
+    super(`etcd is no longer in epoch ${epoch}, which this process began in: it was restored or replaced; nothing was written`);
+    this.name = 'EpochEndedError';
+  }
+}
+
 /** A decision is larger than a commit may be. A fault of the code that made it, not of the store. */
 export class CommitTooLargeError extends Error {
   constructor(detail: string) {

@@ -1,5 +1,5 @@
 import type { EtcdClient, KeyedEntry } from './client';
-import type { CommitOutcome, Decision, SharedValues } from './commit';
+import type { CommitEpoch, CommitOutcome, Decision, SharedValues } from './commit';
 import { settle, transact, verdict } from './commit';
 import { CommitUncertainError, EtcdUnavailableError } from './errors';
 import { isDefiniteRefusal, isEtcdFailure } from './failures';
@@ -14,7 +14,7 @@ export const sendAttemptsMax = 20;
  */
 export async function sendAlone(
   client: EtcdClient,
-  epoch: number,
+  epoch: CommitEpoch,
   decision: Decision,
   lastSeenBefore: SharedValues,
   freshness: 'cached' | 'fresh',

@@ -1,6 +1,7 @@
 import { canonicalJson } from '../../domain/canonical-json';
 import type { ChangeType, ObjectState } from '../../domain/object-state';
 import type { MongoConnection } from './connection';
+import { RecordConflictError } from './errors';
 import { insertOnce } from './insert-once';
 
 /** An object as it was after one of its events, and what that event did to it. */
@@ -11,7 +12,10 @@ export interface Snapshot {
 
 /** Every state that an object ever had, each whole. Kept for a time, unlike the log that they follow from. */
 export interface SnapshotRecord {
-  /** Inserting a snapshot again is fine if it is the same; another one in its place is a `RecordConflictError`. */
+  /**
+   * Inserting a snapshot again is fine if it is of the same event. One of a former epoch, which a process put there that had
+   * missed a restore, gives way to it: nothing may keep events from the record. Any other one is a `RecordConflictError`.
+   */
   insert(snapshots: readonly Snapshot[]): Promise<void>;
   /** The object after its event of this number; undefined when that is not kept. */
   get(subject: string, sequence: number): Promise<Snapshot | undefined>;
@@ -40,7 +44,19 @@ export class Snapshots implements SnapshotRecord {
   constructor(private readonly connection: MongoConnection) {}
 
   async insert(snapshots: readonly Snapshot[]): Promise<void> {
-    await insertOnce(this.connection, this.collection(), snapshots.map(toDocument));
+    const documents = snapshots.map(toDocument);
+    for (;;) {
+      try {
+        // By the event alone: a program of another version may write the state that it led to in another shape.
+        return await insertOnce(this.connection, this.collection(), documents, (stored, given) => stored.eventId === given.eventId);
+      } catch (error) {
+        if (!(error instanceof RecordConflictError)) throw error;
+        const [stored, given] = [error.stored as SnapshotDocument, error.given as SnapshotDocument];
+        if (stored.epoch >= given.epoch) throw error;
+        const { _id, eventId } = stored; // Not by its id alone: the right one may have come since.
+        await this.connection.attempt('delete from state_snapshots', () => this.collection().deleteOne({ _id, eventId }));
+      }
+    }
   }
 
   async get(subject: string, sequence: number): Promise<Snapshot | undefined> {

@@ -92,7 +92,7 @@ function isManifest(manifest: Partial<Manifest>): manifest is Manifest {
  * had heard of it (agents, readers of the change stream) would take the next one for the same.
  */
 export async function highestEpochOpened(directory: string): Promise<number> {
-  const text = await readFile(join(directory, restoresFile), 'utf8').catch(() => '[]');
+  const text = await readRestores(directory);
   try {
     return Math.max(0, ...(JSON.parse(text) as Array<{ epoch: number }>).map(({ epoch }) => epoch));
   } catch (cause) {
@@ -103,8 +103,17 @@ export async function highestEpochOpened(directory: string): Promise<number> {
 /** Remembers with a copy that an epoch is being opened from it. A copy that cannot be written to is restored all the same. */
 export async function rememberEpoch(directory: string, epoch: number, openedAt: string, report: (line: string) => void): Promise<void> {
   const path = join(directory, restoresFile);
-  const former = JSON.parse(await readFile(path, 'utf8').catch(() => '[]')) as unknown[];
+  const former = JSON.parse(await readRestores(directory)) as unknown[];
   await writeWhole(path, `${JSON.stringify([...former, { epoch, openedAt }], undefined, 2)}\n`).catch((cause: unknown) => {
     report(`${path} cannot be written (${String(cause)}): do not restore this copy into empty stores a second time`);
+  });
+}
+
+/** Only a file that is not there says that nothing was opened: what cannot be read may name an epoch that must not come twice. */
+async function readRestores(directory: string): Promise<string> {
+  const path = join(directory, restoresFile);
+  return readFile(path, 'utf8').catch((cause: unknown) => {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return '[]';
+    throw new RecoveryError('copy_damaged', `${path} cannot be read, and may name epochs that were opened from this copy`, cause);
   });
 }

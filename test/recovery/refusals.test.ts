@@ -82,6 +82,7 @@ function backupOptions(to: string): Parameters<typeof backUp>[0] {
 
 describe('a restore is refused, and changes nothing,', () => {
   test.each<[string, RecoveryError['code'], (path: string) => void]>([
+    ['from a copy whose list of earlier restores cannot be read', 'copy_damaged', (path) => mkdirSync(join(path, 'restores.json'))],
     ['from a directory without a manifest', 'no_copy', (path) => rmSync(join(path, 'manifest.json'))],
     ['from a directory that is not there', 'no_copy', (path) => rmSync(path, { recursive: true })],
     ['by a manifest that is no JSON', 'copy_damaged', (path) => appendFileSync(join(path, 'manifest.json'), '}')],

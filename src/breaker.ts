@@ -47,8 +47,8 @@ export class Breaker {
   private ended = false;
 
   constructor(private readonly options: BreakerOptions) {
-    // The pause is the timer's; the policy itself is ready for a trial at any time.
-    this.policy = circuitBreaker(handleType(Outage), { halfOpenAfter: 0, breaker: new ConsecutiveBreaker(breakerFailuresMax) });
+    // The pause is the timer's. The policy itself measures by the wall clock, and is ready for a trial even when that was set back.
+    this.policy = circuitBreaker(handleType(Outage), { halfOpenAfter: -Infinity, breaker: new ConsecutiveBreaker(breakerFailuresMax) });
     this.policy.onStateChange(() => this.moved());
   }
 
@@ -127,7 +127,5 @@ export class Breaker {
   private async tryNow(): Promise<void> {
     // How it ends is seen in the state.
     await this.execute(this.options.probe).catch(() => undefined);
-    // A clock that was set back keeps the policy from trying.
-    if (this.state === 'open') this.tryLater();
   }
 }

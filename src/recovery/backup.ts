@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Epochs } from '../domain/epochs';
+import { bodyCollections } from '../stores/etcd/body-guard';
 import type { EtcdClient } from '../stores/etcd/client';
 import { readEpochs } from '../stores/etcd/epoch';
 import { saveSnapshot } from '../stores/etcd/snapshot';
@@ -26,8 +27,9 @@ export interface BackupOptions {
 
 /**
  * Copies both stores while they are in use. etcd first: whatever the copy of etcd refers to (bodies, what left the outbox
- * for the record) was in MongoDB before, and nothing of it is ever taken away, so it is in the copy of MongoDB, too. What
- * MongoDB has beyond that is recognised by its revision, and set apart when the copy is restored.
+ * for the record) was in MongoDB before, so it is in the copy of MongoDB, too: events stay for ever, and bodies for a
+ * while after nobody names them any more, so these are copied first. What MongoDB has beyond that is recognised by its
+ * revision, and set apart when the copy is restored.
  */
 export async function backUp(options: BackupOptions): Promise<Manifest> {
   const { to } = options;
@@ -52,13 +54,18 @@ async function copyInto(to: string, epochs: Epochs, options: BackupOptions): Pro
   report(`etcd at revision ${snapshot.revision}: ${snapshot.bytes} bytes`);
 
   const collections: CollectionCopy[] = [];
-  for (const name of await collectionNames(mongo)) collections.push(await copyCollection(to, name, options));
+  for (const name of bodiesFirst(await collectionNames(mongo))) collections.push(await copyCollection(to, name, options));
   await mkdir(join(to, 'mongodb'), { recursive: true });
   await syncDirectory(join(to, 'mongodb'));
 
   const manifest: Manifest = { schemaVersion: manifestSchemaVersion, berthVersion: options.berthVersion, time, prefix: etcd.prefix, epochs, etcd: snapshot, collections };
   await writeManifest(to, manifest);
   return manifest;
+}
+
+function bodiesFirst(names: readonly string[]): readonly string[] {
+  const bodies: readonly string[] = bodyCollections;
+  return [...names.filter((name) => bodies.includes(name)), ...names.filter((name) => !bodies.includes(name))];
 }
 
 async function copyCollection(to: string, name: string, { mongo, report }: BackupOptions): Promise<CollectionCopy> {

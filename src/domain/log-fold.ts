@@ -11,13 +11,17 @@ export interface EventGap {
 
 /**
  * Makes the present state of every object from the log, in whatever order the log is read: an event that comes before
- * its turn is kept until then, so that nobody has to sort a log that does not fit into memory.
+ * its turn is kept until then, so that nobody has to sort a log that does not fit into memory. Of what has retired nothing is
+ * kept but its id: there is far more of it than of what lives.
  */
 export class LogFold {
+  /** Of what has not retired. */
   readonly states = new Map<string, ObjectState>();
+  private readonly retired = new Set<string>();
   private readonly early = new Map<string, Map<number, CloudEvent>>();
 
   add(event: CloudEvent): void {
+    if (this.retired.has(event.subject)) return;
     const before = this.states.get(event.subject);
     const next = (before?.sequence ?? 0) + 1;
     // The same event may come from the record and from the outbox.
@@ -27,7 +31,10 @@ export class LogFold {
     const early = this.early.get(event.subject);
     for (let follower = take(early, state.sequence + 1); follower; follower = take(early, state.sequence + 1)) state = applyEvent(state, follower);
     if (early?.size === 0) this.early.delete(event.subject);
-    this.states.set(event.subject, state);
+    if (state.retired) {
+      this.states.delete(event.subject);
+      this.retired.add(event.subject);
+    } else this.states.set(event.subject, state);
   }
 
   /** What was missing; what comes after it is in no state. */

@@ -47,3 +47,11 @@ test('an object whose first event is missing has no state', () => {
   expect(fold.gaps()).toHaveLength(3);
   expect(fold.gaps()[0]).toEqual({ subject: 'i-1', after: 0, before: 2 });
 });
+
+test('of what has retired no state is kept, and what is told of it again is neither an event more nor a gap', () => {
+  const end = toCloudEvent({ ...event('i-1', {}), type: 'berth.instance.retired', sequence: 4, epoch: 1, revision: '4', index: 0 });
+  const events = [...log(3), end];
+  const fold = folded([...events, ...events, ...[...events].reverse()]);
+  expect([...fold.states.keys()]).toEqual(['i-2', 'i-3']);
+  expect(fold.gaps()).toEqual([]);
+});

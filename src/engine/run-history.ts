@@ -28,11 +28,11 @@ interface LocalActivity {
 
 function localAttempt(event: HistoryEvent, workflowTask: HistoryEvent | undefined): ActivityAttempt {
   const { details, failure } = event.markerRecordedEventAttributes!;
-  const told = decode(details?.['data']?.payloads?.[0]?.data) as LocalActivity;
+  const told = (decode(details?.['data']?.payloads?.[0]?.data) ?? {}) as Partial<LocalActivity>;
   return {
-    activity: told.activity_type,
+    activity: told.activity_type ?? 'unknown',
     ...summaryOf(event),
-    attempt: told.attempt,
+    attempt: told.attempt ?? 1,
     visible: false,
     outcome: failure ? 'failed' : 'completed',
     scheduledAt: timeOf(told.original_schedule_time ?? event.eventTime),
@@ -102,6 +102,12 @@ function processOf(identity: string | null | undefined): { process?: string } {
   return identity ? { process: identity } : {};
 }
 
+/** Undefined for what is no JSON: one history that another hand wrote into must not keep all others from being read. */
 function decode(data: Uint8Array | null | undefined): unknown {
-  return data && data.length > 0 ? (JSON.parse(Buffer.from(data).toString()) as unknown) : undefined;
+  if (!data || data.length === 0) return undefined;
+  try {
+    return JSON.parse(Buffer.from(data).toString()) as unknown;
+  } catch {
+    return undefined;
+  }
 }

@@ -41,3 +41,10 @@ test('a failure is told with its causes, outermost first', () => {
   const inner = { message: 'ECONNREFUSED', applicationFailureInfo: { type: 'Error' } };
   expect(textOf({ message: 'no answer', applicationFailureInfo: { type: 'EtcdUnavailable' }, cause: inner })).toBe('EtcdUnavailable: no answer ← ECONNREFUSED');
 });
+
+test('a history that somebody else wrote into is read as far as it can be', () => {
+  const data = Buffer.from('no JSON');
+  const marker = { markerName: 'core_local_activity', details: { data: { payloads: [{ data }] } } };
+  const events = [{ markerRecordedEventAttributes: marker, userMetadata: { summary: { data } } }];
+  expect(readRunHistory(events).attempts).toEqual([expect.objectContaining({ activity: 'unknown', outcome: 'completed' })]);
+});

@@ -78,7 +78,7 @@ describe('settings', () => {
   test('are all in the README, and no others', () => {
     expect(variables.length).toBeGreaterThan(10);
     expect([...rows.keys()].sort()).toEqual([...variables].sort());
-    const ofTests = ['src/failpoints.ts', 'test/faults/harness/budget.ts'].flatMap((file) => found(read(file), /process\.env\['(BERTH_\w+)'\]/g));
+    const ofTests = ['src/failpoints.ts', 'test/faults/harness/budget.ts', 'bench/stream.ts'].flatMap((file) => found(read(file), /process\.env\['(BERTH_\w+)'\]/g));
     const known = [...variables, ...ofTests, ...instancePlaceholders, ...Object.values(pinnedBinaries).map(({ variable }) => variable)];
     expect(documents.flatMap((file) => found(read(file), /(BERTH_[A-Z_]+)/g)).filter((name) => !known.includes(name))).toEqual([]);
   });

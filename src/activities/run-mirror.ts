@@ -1,11 +1,9 @@
 import { runMirrorLookbackMs, runMirrorOverlapMs, runsMirroredMax } from '../domain/limits';
-import type { WorkflowRun } from '../domain/workflow-run';
+import type { ClosedRun } from '../domain/workflow-run';
 import type { Reports } from '../stores/mongo/reports';
 import type { Clock } from './clock';
 import type { MaintenanceReportSummary } from './maintenance';
 import { reportOf } from './maintenance';
-
-type ClosedRun = WorkflowRun & { readonly closedAt: string };
 
 export interface RunMirrorDependencies {
   /** Runs that the engine still has, but for those that are known. */

@@ -73,7 +73,8 @@ export interface Repair extends Invariants {
     readonly worker: string;
     readonly writes: readonly string[];
     readonly removes: readonly string[];
-    readonly outcome: 'planned' | 'done' | 'changed';
+    readonly outcome: 'planned' | 'done' | 'changed' | 'failed';
+    readonly reason?: string;
     readonly revision?: string;
   }>;
 }

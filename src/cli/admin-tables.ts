@@ -91,6 +91,7 @@ export function showRepair(answer: Repair): string {
     WRITES: ({ writes }) => writes.join(' ') || undefined,
     REMOVES: ({ removes }) => removes.join(' ') || undefined,
     REVISION: ({ revision }) => revision,
+    ...(repairs.some(({ reason }) => reason !== undefined) && { REASON: ({ reason }) => reason }),
   });
   return [made, dryRun ? 'nothing was written; --apply writes it' : 'afterwards:', showInvariants(answer)].join('\n');
 }

@@ -81,7 +81,7 @@ function registerMending(admin: Command): void {
     .option('--apply', 'write it, instead of only saying so', false)
     .action(async ({ apply }: { apply: boolean }, command: Command) => {
       const { repairs } = await askAndPrint<Repair>(command, 'POST', '/admin/invariants/repair', showRepair, { dryRun: !apply });
-      if (repairs.some(({ outcome }) => outcome === 'changed')) throw new FoundSomething();
+      if (repairs.some(({ outcome }) => outcome === 'changed' || outcome === 'failed')) throw new FoundSomething();
     });
   admin
     .command('stuck')

@@ -23,6 +23,9 @@ export interface ActivityAttempt {
   readonly formerError?: string;
 }
 
+/** A run that has ended, so that nothing of it changes any more. */
+export type ClosedRun = WorkflowRun & { readonly closedAt: string };
+
 /** One run of a lifecycle: from a start, or from where an earlier run continued as new. */
 export interface WorkflowRun {
   readonly workflowId: string;

@@ -1,16 +1,13 @@
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import type { ObjectReference } from '../domain/answer';
 import { workflowRunsReadMax } from '../domain/limits';
-import type { WorkflowRun } from '../domain/workflow-run';
+import type { ClosedRun, WorkflowRun } from '../domain/workflow-run';
 import { lifecycleTypes } from '../workflows/messages';
 import type { EngineCalls } from './connection';
 import { withinBound } from './connection';
 import { isNotFound } from './errors';
 import { lifecycleId } from './nudges';
 import { readRunHistory, textOf } from './run-history';
-
-/** A run that has ended, so that nothing of it changes any more. */
-export type ClosedRun = WorkflowRun & { readonly closedAt: string };
 
 /** Runs of lifecycles, as far as the engine still has them. */
 export class EngineRuns {

@@ -13,6 +13,7 @@ import { oneOf, section } from '../documents/schema';
 import type { RequestContext } from '../http/context';
 import { causeOf } from '../http/context';
 import type { ReadQuery } from '../http/queries';
+import { problemOf } from '../http/problem-of';
 import { Reads } from '../http/reads';
 import type { DeepReadonly } from '../http/views';
 
@@ -49,7 +50,8 @@ export const repairView = z
         worker: z.string(),
         writes: z.array(z.string()).meta({ description: 'Keys that are written anew.' }),
         removes: z.array(z.string()).meta({ description: 'Keys that are taken away.' }),
-        outcome: z.enum(['planned', 'done', 'changed']).meta({ description: 'changed: somebody was faster and nothing was written; ask again.' }),
+        outcome: z.enum(['planned', 'done', 'changed', 'failed']).meta({ description: 'changed: somebody was faster and nothing was written; ask again. failed: see the reason.' }),
+        reason: z.string().optional(),
         revision: z.string().optional().meta({ description: 'Of the commit.' }),
       }),
     ),
@@ -83,8 +85,14 @@ export class Invariants {
     const plan = planRepair(ledgerOf(state));
     if (dryRun) return { dryRun, repairs: plan.repairs.map((repair) => ({ ...written(repair), outcome: 'planned' })), ...audited(state, plan) };
     const repairs: RepairOutcome[] = [];
-    for (const repair of plan.repairs) repairs.push(await this.commit(repair, state, context));
+    for (const repair of plan.repairs) repairs.push(await this.commit(repair, state, context).catch((error: unknown) => this.failed(repair, error)));
     return { dryRun, repairs, ...(await this.check({})) };
+  }
+
+  /** What was repaired before stays told, and what comes after is tried. */
+  private failed(repair: WorkerRepair, error: unknown): RepairOutcome {
+    this.dependencies.log.warn({ err: error, worker: repair.workerId }, 'a ledger was not repaired');
+    return { ...written(repair), outcome: 'failed', reason: problemOf(error).message };
   }
 
   private async commit(repair: WorkerRepair, state: Everything, context: RequestContext): Promise<RepairOutcome> {

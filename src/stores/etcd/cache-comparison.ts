@@ -5,6 +5,7 @@ import type { Telemetry } from '../../telemetry';
 import type { EtcdClient } from './client';
 import { rangeEnd } from './client';
 import { keys } from './keys';
+import { pagesOf } from './pages';
 import type { WatchCache } from './watch-cache';
 
 /** The revision at which each key was changed last. */
@@ -54,21 +55,15 @@ async function listRevisions(client: EtcdClient): Promise<{ revision: number; re
   const skipped = client.key(keys.idempotencyPrefix);
   const revisions = new Map<string, number>();
   let at: string | undefined;
-  for (const range of [{ from: start, to: skipped }, { from: rangeEnd(skipped), to: end }]) {
-    for (let from: Buffer | undefined = range.from; from !== undefined; ) {
-      const page = await pageOf(client, from, range.to, at);
-      if (page === undefined || page.kvs.length + revisions.size > cacheComparedKeysMax) return undefined;
-      at ??= page.header.revision;
-      for (const { key, mod_revision } of page.kvs) revisions.set(client.relative(key), Number(mod_revision));
-      from = page.more ? Buffer.concat([page.kvs[page.kvs.length - 1]!.key, Buffer.from([0])]) : undefined;
-    }
-  }
-  return { revision: Number(at), revisions };
-}
-
-async function pageOf(client: EtcdClient, from: Buffer, to: Buffer, revision: string | undefined) {
   try {
-    return await client.raw.kv.range({ key: from, range_end: to, keys_only: true, limit: listPageSize, ...(revision !== undefined && { revision }) });
+    for (const range of [{ from: start, to: skipped }, { from: rangeEnd(skipped), to: end }]) {
+      for await (const page of pagesOf(client, { ...range, pageSize: listPageSize, keysOnly: true, revision: at })) {
+        if (page.kvs.length + revisions.size > cacheComparedKeysMax) return undefined;
+        at ??= page.header.revision;
+        for (const { key, mod_revision } of page.kvs) revisions.set(client.relative(key), Number(mod_revision));
+      }
+    }
+    return { revision: Number(at), revisions };
   } catch (error) {
     if (error instanceof GRPCOutOfRangeError) return undefined;
     throw error;

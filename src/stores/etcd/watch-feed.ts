@@ -4,6 +4,7 @@ import { watchProgressIntervalMs, watchSilenceMsMax } from '../../domain/limits'
 import type { RelistReason } from '../../telemetry';
 import type { EtcdClient, KeyedEntry } from './client';
 import { rangeEnd } from './client';
+import { pagesOf } from './pages';
 import type { KeyChange } from './watch-cache';
 
 export interface FeedListener {
@@ -111,16 +112,13 @@ export class WatchFeed {
     const prefix = this.client.key('');
     const entries: KeyedEntry[] = [];
     let header: IResponseHeader | undefined;
-    let from = prefix;
-    for (;;) {
-      const page = await this.client.raw.kv.range({ key: from, range_end: rangeEnd(prefix), limit: listPageSize, ...(header && { revision: header.revision }) });
+    for await (const page of pagesOf(this.client, { from: prefix, to: rangeEnd(prefix), pageSize: listPageSize })) {
       header ??= page.header;
       entries.push(...page.kvs.flatMap((kv) => this.entryOf(kv) ?? []));
-      if (!page.more) break;
-      from = Buffer.concat([page.kvs[page.kvs.length - 1]!.key, Buffer.from([0])]);
     }
-    this.deliveredRevision = Number(header.revision);
-    this.clusterId = header.cluster_id;
+    const { revision, cluster_id: clusterId } = header!; // There is at least one page.
+    this.deliveredRevision = Number(revision);
+    this.clusterId = clusterId;
     this.heardAt = Date.now();
     this.listener.onList(this.deliveredRevision, entries, why);
   }

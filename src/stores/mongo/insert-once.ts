@@ -9,7 +9,8 @@ export interface Recorded {
   readonly _id: string;
 }
 
-const duplicateKeyCode = 11000;
+/** By which MongoDB says that an id is taken. */
+export const duplicateKeyCode = 11000;
 
 /**
  * The one way of writing to collections that grow. Inserting again what is there already is fine, since a

@@ -1,6 +1,7 @@
 import { MongoServerError } from 'mongodb';
 import type { MongoConnection } from './connection';
 import { DatabaseNewerError } from './errors';
+import { duplicateKeyCode } from './insert-once';
 import { migrations } from './migrations';
 import type { Migration } from './migrations';
 
@@ -16,8 +17,6 @@ interface AppliedDocument {
   readonly name: string;
   readonly appliedAt: string;
 }
-
-const duplicateKeyCode = 11000;
 
 /**
  * What has yet to be done to the database, in order; changes nothing. Throws `DatabaseNewerError` when something has been

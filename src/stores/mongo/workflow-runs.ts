@@ -1,4 +1,4 @@
-import type { WorkflowRun } from '../../domain/workflow-run';
+import type { ClosedRun, WorkflowRun } from '../../domain/workflow-run';
 import type { MongoConnection } from './connection';
 import { insertOnce } from './insert-once';
 
@@ -15,7 +15,7 @@ export class WorkflowRuns {
   constructor(private readonly connection: MongoConnection) {}
 
   /** Inserting a run again is fine if it is the same; a run without `closedAt` may still change, and is refused by the type. */
-  async insert(runs: ReadonlyArray<WorkflowRun & { readonly closedAt: string }>): Promise<void> {
+  async insert(runs: readonly ClosedRun[]): Promise<void> {
     await insertOnce(this.connection, this.collection(), runs.map((run) => ({ _id: run.runId, workflowId: run.workflowId, closedAt: run.closedAt, run: JSON.stringify(run) })));
   }
 

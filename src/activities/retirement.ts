@@ -1,11 +1,11 @@
 import { retirementsPerRunMax, retirementsPerSecondMax } from '../domain/limits';
 import { deletedAt, isPastRetention, terminatedAt } from '../domain/retirement';
+import { withoutSecret } from '../domain/worker';
 import { pause } from '../pause';
 import type { EtcdClient } from '../stores/etcd/client';
 import type { OutboxValue } from '../stores/etcd/commit';
 import type { Committer } from '../stores/etcd/committer';
 import { readEpochs } from '../stores/etcd/epoch';
-import { withoutSecret } from '../stores/etcd/lifecycle-decisions';
 import type { CachedObjects, DefinitionEntries, InstanceEntries, WorkerEntries } from '../stores/etcd/objects';
 import { outboxOf } from '../stores/etcd/outbox';
 import type { RetiringCollection } from '../stores/etcd/retirement-decision';

@@ -217,6 +217,8 @@ export const localAgentStopMsMax = 30_000;
 // The record.
 /** Outbox entries that are recorded together. */
 export const projectorBatchMax = 500;
+/** Their values together; each may lead to a snapshot several times as large. */
+export const projectorBatchBytesMax = 4 * 1024 * 1024;
 /** Objects whose last state the projector remembers; of others it reads the last snapshot. */
 export const objectStatesRememberedMax = 5_000;
 /** Events read at once where an object is made anew from all of them. */

@@ -1,6 +1,7 @@
 import type { Allocation } from './instance';
 import { capacityFrom, portsFrom } from './ledger-sums';
 import type { ObjectState } from './object-state';
+import { withoutSecret } from './worker';
 import type { WorkerCapacity, WorkerPorts, WorkerSpec } from './worker';
 
 /** An object as the live store holds it. */
@@ -44,7 +45,7 @@ function differencesOfObject(live: LiveObject, state: ObjectState | undefined, h
   const ledger = withLedger && kind === 'Worker' ? ledgerFrom(live, state.spec as WorkerSpec, held) : undefined;
   const parts: ReadonlyArray<readonly [name: string, live: unknown, rebuilt: unknown]> = [
     ['spec', live.spec, state.spec],
-    ['status', withoutSecret(live.status), state.status],
+    ['status', isObject(live.status) ? withoutSecret(live.status) : live.status, state.status],
     ['allocation', live.allocation, state.allocation],
     ...(ledger ? ([['capacity', live.capacity, ledger.capacity], ['ports', live.ports, ledger.ports]] as const) : []),
   ];
@@ -63,13 +64,6 @@ function allocationsByWorker(rebuilt: ReadonlyMap<string, ObjectState>): Map<str
     if (allocation) byWorker.set(allocation.workerId, [...(byWorker.get(allocation.workerId) ?? []), allocation]);
   }
   return byWorker;
-}
-
-/** Hashes of credentials are in no event. */
-function withoutSecret(status: unknown): unknown {
-  if (!isObject(status)) return status;
-  const { agentTokenHash: _hash, ...rest } = status;
-  return rest;
 }
 
 /** Every field of two JSON values that is not the same in both, by its path. */

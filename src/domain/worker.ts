@@ -95,3 +95,9 @@ export interface WorkerView {
   /** Whether the agent's lease is there. */
   readonly online: boolean;
 }
+
+/** Hashes of credentials have no business in the permanent record. */
+export function withoutSecret<T extends { agentTokenHash?: string }>(status: T): Omit<T, 'agentTokenHash'> {
+  const { agentTokenHash: _hash, ...rest } = status;
+  return rest;
+}

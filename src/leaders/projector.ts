@@ -1,4 +1,4 @@
-import { commitOperationsMax, projectorBatchMax } from '../domain/limits';
+import { commitOperationsMax, projectorBatchBytesMax, projectorBatchMax } from '../domain/limits';
 import { pause } from '../pause';
 import type { KeyedEntry } from '../stores/etcd/client';
 import type { Compare } from '../stores/etcd/commit';
@@ -51,10 +51,12 @@ export async function leadProjection(dependencies: ProjectorDependencies, term: 
  */
 export async function drainOutbox(dependencies: ProjectorDependencies, { fence, signal }: Term | Vacancy): Promise<void> {
   while (!signal.aborted) {
-    const entries = understood(outboxOf(dependencies.cache).slice(0, projectorBatchMax));
+    const waiting = outboxOf(dependencies.cache);
+    const batch = batchOf(waiting);
+    const entries = understood(batch);
     if (entries.length === 0) return;
     await projectBatch(dependencies, entries, fence);
-    if (entries.length < projectorBatchMax) return;
+    if (batch.length === waiting.length) return;
   }
 }
 
@@ -69,6 +71,13 @@ async function projectBatch({ cache, committer, record }: ProjectorDependencies,
     // Else the next batch would be the same one again.
     await cache.waitForRevision(outcome.revision, catchUpTimeoutMs);
   }
+}
+
+/** The oldest entries, as many as are recorded together: bounded in bytes as well, since an insert has to end in its time. */
+function batchOf(waiting: readonly KeyedEntry[]): readonly KeyedEntry[] {
+  let bytes = 0;
+  const fitting = waiting.slice(0, projectorBatchMax).findIndex(({ value }) => (bytes += JSON.stringify(value).length) > projectorBatchBytesMax);
+  return waiting.slice(0, fitting === -1 ? projectorBatchMax : Math.max(1, fitting));
 }
 
 /** What comes before the first entry of a newer program, which alone knows all that is in it. Throws ValueNewerError where that is the first. */

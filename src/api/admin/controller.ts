@@ -8,7 +8,7 @@ import { objectId, readQuery } from '../http/queries';
 import type { EventsQuery } from '../instances/events';
 import { eventsQuery } from '../instances/events';
 import type { EventLogDocument } from './event-log';
-import { EventLog, eventLogView } from './event-log';
+import { ObjectLog, eventLogView } from './event-log';
 import type { InvariantsDocument, RepairDocument, RepairQuery } from './invariants';
 import { Invariants, invariantsView, repairQuery, repairView } from './invariants';
 import type { LifecycleObjectKind, ObjectKind } from './kinds';
@@ -25,7 +25,7 @@ import { nudgedView, Stuck, stuckList } from './stuck';
 @Controller('api/v1/admin')
 export class AdminController {
   constructor(
-    @Inject(EventLog) private readonly log: EventLog,
+    @Inject(ObjectLog) private readonly log: ObjectLog,
     @Inject(Projections) private readonly projected: Projections,
     @Inject(Leaders) private readonly offices: Leaders,
     @Inject(Invariants) private readonly ledger: Invariants,

@@ -24,12 +24,12 @@ export const eventLogView = z
     nextAfterSequence: z.int().optional().meta({ description: 'Asks for the next page; absent when there was nothing more.' }),
     revision: z.string(),
   })
-  .meta({ id: 'EventLog' });
+  .meta({ id: 'ObjectLog' });
 export type EventLogDocument = DeepReadonly<z.output<typeof eventLogView>>;
 
 /** The log of one object as the two stores hold it, with what is missing from it. */
 @Injectable()
-export class EventLog {
+export class ObjectLog {
   constructor(
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(Reads) private readonly reads: Reads,

@@ -1,7 +1,7 @@
 import { Module } from '@nestjs/common';
 import { HistoryModule } from '../history/module';
 import { AdminController } from './controller';
-import { EventLog } from './event-log';
+import { ObjectLog } from './event-log';
 import { Invariants } from './invariants';
 import { Leaders } from './leaders';
 import { Projections } from './projections';
@@ -12,6 +12,6 @@ import { Stuck } from './stuck';
 @Module({
   imports: [HistoryModule],
   controllers: [AdminController, StoreController],
-  providers: [EventLog, Projections, Leaders, Invariants, Stuck, Store],
+  providers: [ObjectLog, Projections, Leaders, Invariants, Stuck, Store],
 })
 export class AdminModule {}

@@ -5,6 +5,7 @@ import type { InstanceChange } from '../../domain/instance-changes';
 import { mayExistOnHost } from '../../domain/instance-steps';
 import type { PlanEntry } from '../../domain/plan';
 import { claimPorts, emptyPorts, releasePorts } from '../../domain/ports';
+import { withoutSecret } from '../../domain/worker';
 import type { WorkerCapacity, WorkerPorts } from '../../domain/worker';
 import type { WorkerChange } from '../../domain/worker-changes';
 import type { KeyedEntry } from './client';
@@ -188,12 +189,6 @@ export function workerDecision(entries: WorkerEntries, change: WorkerChange, com
       }),
     ],
   };
-}
-
-/** Hashes of credentials have no business in the permanent record. */
-export function withoutSecret<T extends { agentTokenHash?: string }>(status: T): Omit<T, 'agentTokenHash'> {
-  const { agentTokenHash: _hash, ...rest } = status;
-  return rest;
 }
 
 /** What follows from a request keeps its correlation, and names the actor that did it. */

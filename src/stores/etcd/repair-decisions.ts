@@ -1,9 +1,9 @@
 import type { Cause } from '../../domain/events';
 import type { WorkerRepair } from '../../domain/ledger-repair';
+import { withoutSecret } from '../../domain/worker';
 import type { Compare, Decision } from './commit';
 import { eventOf, sequenceAfter, unchanged } from './decisions';
 import { keys } from './keys';
-import { withoutSecret } from './lifecycle-decisions';
 import type { InstanceEntries, WorkerEntries } from './objects';
 import { resourceVersion } from './objects';
 

@@ -49,7 +49,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     missing: 'the fence of a leader',
-    patch: { file: 'activities/placement.js', find: '...(fence && { fence })', replace: '' },
+    patch: { file: 'activities/placement.js', find: '...(fence && { fence }),', replace: '' },
     scenario: leaderSuperseded,
     foundBy: ['led-out-of-office'],
   },

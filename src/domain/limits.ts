@@ -317,6 +317,9 @@ export const embeddedEtcdRetentionMs = 10 * 60 * 1000;
 /** How often an embedded etcd tells an idle watch how far it is. */
 export const embeddedEtcdProgressIntervalMs = 1_000;
 export const serverReadyTimeoutMs = 60_000;
+/** Where servers and processes that Berth starts itself look for a free port: below what kernels give to outgoing connections (Linux: from 32,768). */
+export const freePortMin = 10_000;
+export const freePortMax = 19_999;
 /** How often a start is tried again on other ports when somebody took the free port first. */
 export const freePortAttemptsMax = 3;
 /** How long a process may take to end by itself before it is killed. */

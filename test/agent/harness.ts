@@ -1,12 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import net, { type AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { Agent, type AgentOptions } from '../../src/agent/agent';
 import type { WorkloadComponent, Workload } from '../../src/domain/workload';
 import { reapAllInstances } from '../../src/drivers/runtimes/process-group';
+import { freePorts } from '../../src/processes/embedded/probes';
 import { FakeControlPlane } from '../support/fake-control-plane';
 
 jest.setTimeout(30_000);
@@ -133,11 +133,8 @@ export function serverOf(port: number, options: { delayMs?: number; timeoutMs?: 
 
 /** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  const [port] = await freePorts(1);
+  return port!;
 }
 
 /** The process of an instance's component, as the agent recorded it. */

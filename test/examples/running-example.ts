@@ -2,8 +2,8 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { AddressInfo, Socket } from 'node:net';
-import { connect, createServer } from 'node:net';
+import type { Socket } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,6 +13,7 @@ import type { DefinitionBody } from '../../src/domain/definition';
 import { requestedPorts } from '../../src/domain/definition-requests';
 import type { Workload } from '../../src/domain/workload';
 import { renderWorkload } from '../../src/domain/workload-render';
+import { freePorts } from '../../src/processes/embedded/probes';
 
 export const examplesDirectory = path.join(__dirname, '../../examples');
 export const address = '127.0.0.1';
@@ -113,12 +114,4 @@ export async function connected(port: number): Promise<Socket> {
   const socket = connect(port, address);
   await once(socket, 'connect');
   return socket.setEncoding('latin1');
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, address));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
 }

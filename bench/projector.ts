@@ -51,7 +51,7 @@ export async function run(report: (line: string) => void): Promise<Figure[]> {
 /** One instance, created and asked things of, each a commit with one event. */
 async function live(committer: Committer, id: string): Promise<void> {
   const { spec, status } = newInstance({ labels: { zone: 'a' } }, id);
-  const created = await committer.commit(createDecision({ header: spec, collection: 'instances', puts: { spec, state: status }, eventType: 'berth.instance.created' }));
+  const created = await committer.commit(createDecision({ header: spec, puts: { spec, state: status }, eventType: 'berth.instance.created' }));
   let revision = revisionOf(created);
   let entries = { id, spec: { value: spec, revision }, status: { value: status, revision }, allocation: undefined, observed: undefined };
   for (let sequence = 2; sequence <= eventsPerObject; sequence++) {

@@ -2,6 +2,7 @@ import type { ObjectReference } from '../domain/answer';
 import type { Act, AdmissionContext } from '../domain/admission';
 import { actOnInstance } from '../domain/admission';
 import { actOnWorker } from '../domain/worker-admission';
+import { defaultProject, platformOrg } from '../domain/header';
 import { admissionAttemptsMax } from '../domain/limits';
 import type { Decision } from '../stores/etcd/commit';
 import type { Committer } from '../stores/etcd/committer';
@@ -24,6 +25,7 @@ export class RequestRetry {
     const context: AdmissionContext = {
       nowMs: this.dependencies.clock.nowMs(),
       mintedId: `temporal-ui-${updateId}`,
+      owner: { org: platformOrg, project: defaultProject },
       cause: { actor: 'temporal-ui', idempotencyKey: updateId, correlationId: updateId },
     };
     for (let attempt = 1; attempt <= admissionAttemptsMax; attempt++) {

@@ -1,6 +1,6 @@
 import type { Cause } from './events';
-import { defaultOrg, defaultProject, nextSequence } from './header';
-import type { Header, Kind, Sequenced } from './header';
+import { nextSequence } from './header';
+import type { Header, Kind, Owner, Sequenced } from './header';
 import { hasCommand } from './instance-next';
 import type { InstancePhase } from './phases';
 import type { InstanceSpec, InstanceStatus, InstanceView } from './instance';
@@ -31,6 +31,8 @@ export interface AdmissionContext {
   readonly nowMs: number;
   /** Freshly minted: of the new object, or of the command. */
   readonly mintedId: string;
+  /** To whom what is new will belong. */
+  readonly owner: Owner;
   readonly cause: Cause;
 }
 
@@ -128,8 +130,8 @@ export function newHeader(kind: Kind, labels: Readonly<Record<string, string>>, 
   return {
     schemaVersion: 1,
     id: context.mintedId,
-    org: defaultOrg,
-    project: defaultProject,
+    org: context.owner.org,
+    project: context.owner.project,
     kind,
     generation: 1,
     createdAt: time,

@@ -7,6 +7,13 @@ export interface Cause {
   readonly actor: string;
   readonly requestId?: string;
   readonly idempotencyKey?: string;
+  /** Where the request came from: an address. */
+  readonly source?: string;
+  /** What let it in: the scope that its route asks for, and the id of the credential. */
+  readonly scope?: string;
+  readonly credential?: string;
+  /** W3C trace context of the request; what follows from it carries the same. */
+  readonly traceparent?: string;
   /** The same for everything that one first request led to. */
   readonly correlationId?: string;
   /** The commit or event that directly led to this one. */
@@ -75,6 +82,11 @@ export interface CloudEvent {
   readonly actor: string;
   readonly requestid?: string;
   readonly idempotencykey?: string;
+  /** Where the request came from. */
+  readonly clientaddress?: string;
+  readonly scope?: string;
+  readonly credential?: string;
+  readonly traceparent?: string;
   readonly correlationid?: string;
   readonly causationid?: string;
   readonly workflowrun?: string;
@@ -105,6 +117,10 @@ export function toCloudEvent(event: RecordedEvent): CloudEvent {
     actor: cause.actor,
     ...(cause.requestId !== undefined && { requestid: cause.requestId }),
     ...(cause.idempotencyKey !== undefined && { idempotencykey: cause.idempotencyKey }),
+    ...(cause.source !== undefined && { clientaddress: cause.source }),
+    ...(cause.scope !== undefined && { scope: cause.scope }),
+    ...(cause.credential !== undefined && { credential: cause.credential }),
+    ...(cause.traceparent !== undefined && { traceparent: cause.traceparent }),
     ...(cause.correlationId !== undefined && { correlationid: cause.correlationId }),
     ...(cause.causationId !== undefined && { causationid: cause.causationId }),
     ...(cause.workflowRun !== undefined && { workflowrun: cause.workflowRun }),

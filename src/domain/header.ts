@@ -1,11 +1,22 @@
 import type { Cause } from './events';
 
 /** The kinds of object that have a head in etcd. */
-export type Kind = 'Instance' | 'Worker' | 'Definition' | 'WorkerTemplate';
+export type Kind = 'Instance' | 'Worker' | 'Definition' | 'WorkerTemplate' | 'Org' | 'Project' | 'Principal' | 'Token';
 
-/** Tenancy until organisations exist: everything belongs to these. */
+/** The org that is there from the beginning, and its project: for whoever needs no others. */
 export const defaultOrg = 'default';
 export const defaultProject = 'default';
+
+/** Owns what serves all orgs: shared workers and their templates, the orgs themselves, and those who run Berth. It is none itself. */
+export const platformOrg = 'platform';
+
+/** To whom an object belongs. */
+export interface Owner {
+  /** Id of an org, or `platform`. */
+  readonly org: string;
+  /** Id of a project, or `default`. */
+  readonly project: string;
+}
 
 /**
  * What every object carries, in the value of its spec key.

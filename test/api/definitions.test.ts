@@ -104,10 +104,10 @@ describe('an artifact', () => {
   test('of a server that died between its two commits is made up for, once, by whichever replica', async () => {
     const body = parseDefinition(withArtifact('orphan'));
     const contentHash = await api.dependencies.definitionBodies.put(body);
-    const { spec, status } = admitDefinition(body, contentHash, { nowMs: Date.now(), mintedId: 'd-orphan', cause: { actor: 'user:test' } });
+    const { spec, status } = admitDefinition(body, contentHash, { nowMs: Date.now(), mintedId: 'd-orphan', owner: { org: 'default', project: 'default' }, cause: { actor: 'user:test' } });
     const claims = [keys.definitionName('orphan', '1.0.0')];
     const made = await api.dependencies.committer.commit(
-      createDecision({ header: spec, collection: 'definitions', puts: { spec, state: status }, claims, eventType: 'berth.definition.created' }),
+      createDecision({ header: spec, puts: { spec, state: status }, claims, eventType: 'berth.definition.created' }),
     );
     if (made.kind !== 'done') throw new Error(made.kind);
     await api.dependencies.cache.waitForRevision(made.revision, 5_000);

@@ -19,7 +19,7 @@ export function at(ms: number): string {
 
 /** Somebody asks, so many milliseconds after the beginning. */
 export function asking(ms = 0, mintedId = 'minted'): AdmissionContext {
-  return { nowMs: startMs + ms, mintedId, cause: { actor: 'user:test' } };
+  return { nowMs: startMs + ms, mintedId, owner: { org: 'default', project: 'default' }, cause: { actor: 'user:test' } };
 }
 
 export const definitionBody: DefinitionBody = {

@@ -60,7 +60,7 @@ function ofInstances(): Decision[] {
   });
   const patched = admitted(patchInstance({ labels: { team: 'b' }, paused: true }, running, asking(1_000)));
   return [
-    createDecision({ header: fresh.spec, collection: 'instances', puts: { spec: fresh.spec, state: fresh.status }, eventType: 'berth.instance.created' }),
+    createDecision({ header: fresh.spec, puts: { spec: fresh.spec, state: fresh.status }, eventType: 'berth.instance.created' }),
     ...instancePhases.map((phase) => {
       const [view, change] = byPhase[phase];
       const worker = change.allocate ? { worker: workerEntries(newWorker()) } : {};
@@ -90,7 +90,7 @@ function ofWorkers(): Decision[] {
   const asked = workerVerbs.map((verb) => workerSpecDecision(workerEntries(at('FAILED')), admitted(actOnWorker(verb, at('FAILED'), asking(1_000))), verb));
   const patched = admitted(patchWorker({ paused: true }, fresh, asking(1_000)));
   return [
-    createDecision({ header: fresh.spec, collection: 'workers', puts: { spec: fresh.spec, state: fresh.status }, eventType: 'berth.worker.created' }),
+    createDecision({ header: fresh.spec, puts: { spec: fresh.spec, state: fresh.status }, eventType: 'berth.worker.created' }),
     ...workerPhases.map((phase) => workerDecision(workerEntries(byPhase[phase][0]), byPhase[phase][1], commit)),
     workerDecision(workerEntries(fresh), workerAcknowledged(fresh, moment), commit),
     retirementDecision('workers', workerEntries(fresh), retiring),
@@ -108,7 +108,7 @@ function ofDefinitions(): Decision[] {
     return definitionStatusDecision(entries, admitted(act({ spec, status: entries.status.value })), { actor: 'user:test' });
   };
   return [
-    createDecision({ header: spec, collection: 'definitions', puts: { spec, state: status }, eventType: 'berth.definition.created' }),
+    createDecision({ header: spec, puts: { spec, state: status }, eventType: 'berth.definition.created' }),
     move((seen) => activateDefinition(seen, { sha256: 'a'.repeat(64), bytes: 3, nodeCount: 0, ports: [] }, asking(1_000)), 'PENDING_SYNC'),
     move((seen) => deprecateDefinition(seen, asking(1_000)), 'ACTIVE'),
     move((seen) => deleteDefinition(seen, asking(1_000)), 'DEPRECATED'),
@@ -131,7 +131,7 @@ function ofTemplate(): Decision {
     },
     asking(0, 't-1'),
   );
-  return createDecision({ header: spec, collection: 'templates', puts: { spec }, eventType: 'berth.worker-template.created' });
+  return createDecision({ header: spec, puts: { spec }, eventType: 'berth.worker-template.created' });
 }
 
 function admitted<Value>(act: Act<Value>): Value {

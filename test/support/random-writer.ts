@@ -40,7 +40,7 @@ export async function makeWorker(client: EtcdClient, id: string, epoch = 1): Pro
   const fresh = new FreshObjects(client);
   const moment = { nowMs: startMs, operationId: `op-${id}` };
   const { spec, status } = newWorker(id);
-  await committer.commit(createDecision({ header: spec, collection: 'workers', puts: { spec, state: status }, eventType: 'berth.worker.created' }));
+  await committer.commit(createDecision({ header: spec, puts: { spec, state: status }, eventType: 'berth.worker.created' }));
   const created = await fresh.worker(id);
   const claim = { externalId: `host-${id}`, agentTokenHash: 'hash' };
   await committer.commit(workerDecision(created, beginProvision(workerViewOf(created), claim, moment), { step: 'provision', outcome: 'begin', actor: 'lifecycle' }));
@@ -89,7 +89,7 @@ export class RandomWriter {
 
   private async create(): Promise<boolean> {
     const { spec, status } = newInstance({ labels: this.oneOf(labelSets), ports: [] }, this.mint('i'));
-    await this.committer.commit(createDecision({ header: spec, collection: 'instances', puts: { spec, state: status }, eventType: 'berth.instance.created' }));
+    await this.committer.commit(createDecision({ header: spec, puts: { spec, state: status }, eventType: 'berth.instance.created' }));
     this.alive.push(spec.id);
     return true;
   }

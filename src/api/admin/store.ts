@@ -96,7 +96,7 @@ export class Store {
     const before = await this.usage();
     const done = await act(before);
     const after = await this.usage();
-    this.dependencies.log.info({ principal: context.principal, requestId: context.requestId, before, after }, `an operator maintained etcd: ${done}`);
+    this.dependencies.log.info({ principal: context.caller.id, requestId: context.requestId, before, after }, `an operator maintained etcd: ${done}`);
     return { done, before, after };
   }
 

@@ -71,7 +71,7 @@ export class Stuck {
   private nudgeThese(objects: ReadonlyArray<{ readonly kind: LifecycleObjectKind; readonly id: string }>, context: RequestContext): NudgedDocument {
     const nudged = objects.slice(0, nudgeAllMax).map(({ kind, id }) => ({ kind, id }));
     for (const { kind, id } of nudged) this.dependencies.nudge(kind === 'instances' ? 'Instance' : 'Worker', id);
-    this.dependencies.log.info({ principal: context.principal, requestId: context.requestId, nudged: nudged.length }, 'an operator nudged lifecycles');
+    this.dependencies.log.info({ principal: context.caller.id, requestId: context.requestId, nudged: nudged.length }, 'an operator nudged lifecycles');
     return { nudged, left: objects.length - nudged.length };
   }
 

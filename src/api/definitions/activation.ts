@@ -36,7 +36,7 @@ export class DefinitionActivation implements OnModuleInit, OnModuleDestroy {
   async activate(entries: DefinitionEntries, { text, facts }: Artifact): Promise<DefinitionEntries> {
     const { committer, fresh, cache, artifactBodies } = this.dependencies;
     const { cause } = entries.spec.value;
-    const admission = { nowMs: Date.now(), mintedId: '', cause };
+    const admission = { nowMs: Date.now(), mintedId: '', owner: entries.spec.value, cause };
     const status = admittedBy(activateDefinition({ spec: entries.spec.value, status: entries.status.value }, facts, admission));
     if (status === undefined) return entries;
     const { guard } = await putGuarded(cache, 'artifacts', artifactBodies, text);

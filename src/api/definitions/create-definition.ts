@@ -97,7 +97,6 @@ function decide(body: DefinitionBody, seen: Seen, admission: AdmissionContext): 
   const { spec, status } = admitDefinition(body, seen.contentHash, admission);
   const decision = createDecision({
     header: spec,
-    collection: 'definitions',
     puts: { spec, state: status },
     claims: [keys.definitionName(body.name, body.version)],
     onlyIf: [seen.guard],

@@ -3,6 +3,7 @@ import type { FieldChange } from '../../domain/difference';
 import { differenceOf } from '../../domain/difference';
 import type { CloudEvent } from '../../domain/events';
 import type { Kind } from '../../domain/header';
+import { kinds } from '../../domain/kinds';
 import { pageSizeDefault, rebuildPageSize } from '../../domain/limits';
 import type { ObjectState } from '../../domain/object-state';
 import { applyEvent, changeTypeOf } from '../../domain/object-state';
@@ -132,17 +133,10 @@ export class ObjectHistory {
   private async requireObject({ kind, id }: PastObject, known: CloudEvent | undefined): Promise<void> {
     const event = known ?? (await this.events.after(id, 0, 1)).events[0];
     // What another server made a moment ago has no event here yet, and is not absent.
-    const isThere = event === undefined ? (await this.dependencies.etcd.get(specKeys[kind].key(id))) !== undefined : event.kind === kind;
-    if (!isThere) throw new ObjectNotFoundError(specKeys[kind].name, id);
+    const isThere = event === undefined ? (await this.dependencies.etcd.get(keys.spec(kind, id))) !== undefined : event.kind === kind;
+    if (!isThere) throw new ObjectNotFoundError(kinds[kind].name, id);
   }
 }
-
-const specKeys = {
-  Instance: { name: 'instance', key: keys.instanceSpec },
-  Worker: { name: 'worker', key: keys.workerSpec },
-  Definition: { name: 'definition', key: keys.definitionSpec },
-  WorkerTemplate: { name: 'template', key: keys.templateSpec },
-} as const satisfies Record<Kind, { readonly name: string; readonly key: (id: string) => string }>;
 
 function notFound({ id }: PastObject, why: string): ApiProblem {
   return new ApiProblem('snapshot_not_found', `there is no such state of ${id}: ${why}`);

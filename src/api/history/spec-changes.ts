@@ -56,7 +56,7 @@ export class SpecChanges {
     };
     if (dryRun) {
       const subject = await change.read(object.id);
-      decide(subject, { nowMs: Date.now(), mintedId: '', cause: causeOf(context) });
+      decide(subject, { nowMs: Date.now(), mintedId: '', owner: subject.spec.value, cause: causeOf(context) });
       return { subject, revision: undefined, replayed: false, changes, dryRun };
     }
     const look = () => change.read(object.id);

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Act, AdmissionContext } from '../../domain/admission';
-import type { Header, Kind } from '../../domain/header';
+import { ownerFor } from '../../domain/authorization';
+import type { Header, Kind, Owner } from '../../domain/header';
 import { admissionAttemptsMax } from '../../domain/limits';
 import type { Entry } from '../../stores/etcd/client';
 import type { Decision } from '../../stores/etcd/commit';
@@ -35,6 +36,8 @@ export interface Mutation<Seen, Subject extends Entries> {
   readonly object: { readonly kind: Kind; readonly id: string };
   /** Freshly minted: the id of the new object, or of the command. */
   readonly mintedId: string;
+  /** To whom what is created belongs; where it is not said, to whom the caller's things do. */
+  readonly owner?: Owner;
   /** Refused while the store is nearly full; what gives room back is not. */
   readonly isNewWork: boolean;
   /** Reads what the decision needs. `certain`: as it is there now, not as a cache remembers it. */
@@ -65,7 +68,7 @@ export class Admission {
     const { context, object } = mutation;
     const nowMs = Date.now();
     const record = recordOf(context, mutation.body, object, nowMs);
-    const admission: AdmissionContext = { nowMs, mintedId: mutation.mintedId, cause: causeOf(context) };
+    const admission: AdmissionContext = { nowMs, mintedId: mutation.mintedId, owner: mutation.owner ?? ownerFor(context.caller), cause: causeOf(context) };
     let changed: readonly string[] = [];
     for (let attempt = 1; attempt <= admissionAttemptsMax; attempt++) {
       const certain = attempt > 1;

@@ -3,15 +3,22 @@ import { createParamDecorator } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
 import type { Cause } from '../../domain/events';
 import { idempotencyKeyCharactersMax, requestIdCharactersMax } from '../../domain/limits';
+import { platformOrg } from '../../domain/header';
+import type { Caller } from '../../domain/principal';
 import { problemAt } from '../../domain/problem';
+import type { Scope } from '../../domain/scopes';
 import { mintId } from './ids';
 import { ApiProblem } from './problem';
 
 /** What a request brings beside its parameters and its body. */
 export interface RequestContext {
   readonly requestId: string;
-  /** Who asks. Everybody is `local` until there is authentication. */
-  readonly principal: string;
+  /** Who asks, as the guard let them in. */
+  readonly caller: Caller;
+  /** What let them in; undefined where a route asks for nothing. */
+  readonly scope: Scope | undefined;
+  /** Where the request came from. */
+  readonly address: string;
   /** Method and route template, such as `POST /api/v1/instances/:id/stop`. */
   readonly route: string;
   readonly parameters: Readonly<Record<string, string>>;
@@ -24,9 +31,17 @@ export interface RequestContext {
 interface Known {
   readonly requestId: string;
   readonly idempotency: RequestContext['idempotency'];
+  readonly address: string;
+}
+
+/** What the guard found out. */
+interface Admitted {
+  readonly caller: Caller;
+  readonly scope: Scope;
 }
 
 const contexts = new WeakMap<Request, Known>();
+const admitted = new WeakMap<Request, Admitted>();
 
 /** Express middleware that comes first: gives the request its ids and says them in every answer, errors included. */
 export function requestContext(request: Request, response: Response, next: NextFunction): void {
@@ -36,7 +51,7 @@ export function requestContext(request: Request, response: Response, next: NextF
   const ownKey = request.get('Idempotency-Key');
   const usable = ownKey !== undefined && isPrintable(ownKey, idempotencyKeyCharactersMax);
   const idempotency = { key: usable ? ownKey : mintId('key'), given: usable };
-  contexts.set(request, { requestId, idempotency });
+  contexts.set(request, { requestId, idempotency, address: request.socket.remoteAddress ?? 'unknown' });
   response.set({ 'X-Request-Id': requestId, 'Cache-Control': 'no-store' });
   // The ETag is the spec's: a 304 made from it would hide a change of status.
   delete request.headers['if-none-match'];
@@ -45,7 +60,17 @@ export function requestContext(request: Request, response: Response, next: NextF
 }
 
 export function contextOf(request: Request): Known {
-  return contexts.get(request) ?? { requestId: 'unknown', idempotency: { key: '', given: false } };
+  return contexts.get(request) ?? { requestId: 'unknown', idempotency: { key: '', given: false }, address: 'unknown' };
+}
+
+/** Remembers whom the guard let in, and by what. */
+export function admit(request: Request, caller: Caller, scope: Scope): void {
+  admitted.set(request, { caller, scope });
+}
+
+/** Whom the guard let in; undefined where nobody has to say who he is. */
+export function callerOf(request: Request): Caller | undefined {
+  return admitted.get(request)?.caller;
 }
 
 /** Parameter decorator: the `RequestContext`. */
@@ -55,7 +80,7 @@ export const Context = createParamDecorator((_data: unknown, execution: Executio
   const route = (request.route as { path: string }).path;
   return {
     ...contextOf(request),
-    principal: 'local',
+    ...(admitted.get(request) ?? { caller: nobody, scope: undefined }),
     route: `${request.method} ${route}`,
     parameters: request.params as Record<string, string>,
     ifMatch: request.get('If-Match'),
@@ -66,12 +91,23 @@ export const Context = createParamDecorator((_data: unknown, execution: Executio
 /** The cause that a request's decisions carry. */
 export function causeOf(context: RequestContext): Cause {
   return {
-    actor: `user:${context.principal}`,
+    actor: actorOf(context.caller),
     requestId: context.requestId,
     idempotencyKey: context.idempotency.key,
+    source: context.address,
+    ...(context.scope !== undefined && { scope: context.scope }),
+    credential: context.caller.credential,
     correlationId: context.requestId,
   };
 }
+
+/** How the record names who asked: `user:<id>`, `service:<id>`, `worker:<id>`. */
+export function actorOf({ type, id }: Pick<Caller, 'type' | 'id'>): string {
+  return `${type}:${id}`;
+}
+
+/** Whoever asks a route that is open to all. */
+const nobody: Caller = { id: 'nobody', type: 'user', name: 'nobody', org: platformOrg, scopes: new Set(), credential: 'none' };
 
 function goneSignal(response: Response): AbortSignal {
   const gone = new AbortController();

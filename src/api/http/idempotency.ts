@@ -1,4 +1,3 @@
-import { defaultOrg } from '../../domain/header';
 import type { Kind } from '../../domain/header';
 import { idempotencyRecordTtlMs } from '../../domain/limits';
 import { isoTime } from '../../domain/status';
@@ -11,7 +10,7 @@ import { ApiProblem } from './problem';
 
 /** Within what an idempotency key counts: whoever else uses it, or uses it elsewhere, means another request. */
 export function scopeOf(context: RequestContext): string {
-  return contentHash([defaultOrg, context.principal, context.route, context.idempotency.key]);
+  return contentHash([context.caller.org, context.caller.id, context.route, context.idempotency.key]);
 }
 
 /** What was asked, by which a repetition is told from a new request under an old key. */

@@ -64,7 +64,6 @@ export class InstanceCreation {
     this.placeability.refuseImpossible(placementRequest(spec));
     const decision = createDecision({
       header: spec,
-      collection: 'instances',
       puts: { spec, state: status },
       // A definition that is deprecated meanwhile gets no instance from a later revision.
       onlyIf: [unchanged(keys.definitionSpec(definition.id), definition.spec), unchanged(keys.definitionStatus(definition.id), definition.status)],

@@ -71,7 +71,6 @@ function decide(request: CreateTemplate, existingId: string | undefined, admissi
   const spec = admitTemplate(newTemplate(request), admission);
   const decision = createDecision({
     header: spec,
-    collection: 'templates',
     puts: { spec },
     claims: [keys.templateName(spec.name)],
     eventType: 'berth.worker-template.created',

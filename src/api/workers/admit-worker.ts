@@ -63,7 +63,6 @@ function newWorker(request: CreateWorker, template: TemplateEntries, admission: 
   const { spec, status } = admitWorker(template.spec.value, { name, labels: request.labels ?? {} }, admission);
   const decision = createDecision({
     header: spec,
-    collection: 'workers',
     puts: { spec, state: status },
     eventType: 'berth.worker.created',
   });

@@ -1,6 +1,7 @@
 import { dataVersionOf } from '../../domain/event-types';
 import type { Cause, EventDraft } from '../../domain/events';
 import type { Header } from '../../domain/header';
+import { kinds } from '../../domain/kinds';
 import { nextSequence } from '../../domain/header';
 import type { Entry } from './client';
 import type { Compare, Decision } from './commit';
@@ -77,14 +78,14 @@ export function withIdempotency(decision: Decision, record: IdempotencyPut | und
 /** Creates an object: its keys and the names it claims must not exist; `onlyIf` is what it relies on. */
 export function createDecision(creation: {
   readonly header: Header;
-  readonly collection: 'instances' | 'workers' | 'definitions' | 'templates';
   /** By the part of their key: `state` is the status. */
   readonly puts: { readonly spec: Header; readonly state?: unknown };
   readonly claims?: readonly string[];
   readonly onlyIf?: readonly Compare[];
   readonly eventType: string;
 }): Decision {
-  const { header, collection, puts, claims = [], onlyIf = [] } = creation;
+  const { header, puts, claims = [], onlyIf = [] } = creation;
+  const { collection } = kinds[header.kind];
   const { spec, state: status } = puts;
   const written = Object.entries(puts).map(([part, value]) => ({ key: `${collection}/${header.id}/${part}`, value }));
   const claimed = claims.map((key) => ({ key, value: { schemaVersion: 1, id: header.id } }));

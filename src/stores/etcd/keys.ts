@@ -1,3 +1,6 @@
+import type { Kind } from '../../domain/header';
+import { kinds } from '../../domain/kinds';
+
 /**
  * Where things live in etcd. Every key is relative; the prefix (default `/ccm/`) is added by the client alone.
  */
@@ -6,10 +9,18 @@ export const keys = {
   /** Names that must be unique are claimed by a key of their own, put create-only with the object. */
   definitionName: (name: string, version: string) => `definition-names/${name}/${version}`,
   templateName: (name: string) => `template-names/${name}`,
+  orgName: (name: string) => `org-names/${name}`,
+  projectName: (org: string, name: string) => `project-names/${org}/${name}`,
+  principalName: (org: string, name: string) => `principal-names/${org}/${name}`,
+  /** `hash`: of issuer and subject, which may hold any character. */
+  principalExternal: (hash: string) => `principal-external/${hash}`,
   idempotency: (scope: string) => `idempotency/${scope}`,
   outbox: (commitId: string) => `outbox/${commitId}`,
   outboxPrefix: 'outbox/',
   idempotencyPrefix: 'idempotency/',
+
+  /** What is wanted of an object of any kind: its head. */
+  spec: (kind: Kind, id: string) => `${kinds[kind].collection}/${id}/spec`,
 
   instance: (id: string) => `instances/${id}/`,
   instanceSpec: (id: string) => `instances/${id}/spec`,
@@ -32,6 +43,15 @@ export const keys = {
 
   template: (id: string) => `templates/${id}/`,
   templateSpec: (id: string) => `templates/${id}/spec`,
+
+  orgSpec: (id: string) => `orgs/${id}/spec`,
+  projectSpec: (id: string) => `projects/${id}/spec`,
+  principalSpec: (id: string) => `principals/${id}/spec`,
+  tokenSpec: (id: string) => `tokens/${id}/spec`,
+  /** Hash of a token's secret: no part of the spec, so that no event shows it. */
+  tokenHash: (id: string) => `tokens/${id}/hash`,
+  /** What an org, or a project of it, holds at present. */
+  quota: (org: string, project?: string) => (project === undefined ? `quotas/${org}` : `quotas/${org}/${project}`),
 
   /** Held, on a lease, by the one process that migrates MongoDB. */
   migrationLock: 'migrations/lock',

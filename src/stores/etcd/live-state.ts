@@ -1,4 +1,5 @@
 import type { RecordedEvent } from '../../domain/events';
+import { kindIn } from '../../domain/kinds';
 import type { LiveObject } from '../../domain/rebuilt-differences';
 import type { EtcdClient, KeyedEntry } from './client';
 import { keys, parseKey } from './keys';
@@ -12,8 +13,6 @@ export interface LiveState {
   readonly objects: readonly LiveObject[];
   readonly waiting: readonly RecordedEvent[];
 }
-
-const kinds: Readonly<Record<string, LiveObject['kind']>> = { instances: 'Instance', workers: 'Worker', definitions: 'Definition', templates: 'WorkerTemplate' };
 
 /** Parts that events tell of, or that follow from what they tell. */
 const fields: Readonly<Record<string, keyof LiveObject>> = { spec: 'spec', state: 'status', worker: 'allocation', capacity: 'capacity', ports: 'ports' };
@@ -38,6 +37,6 @@ export async function readLiveState(client: EtcdClient): Promise<LiveState> {
 
 function addPart(objects: Map<string, Record<string, unknown>>, { key, value }: KeyedEntry): void {
   const { collection, id, part } = parseKey(key);
-  const [kind, field] = [kinds[collection], fields[part]];
+  const [kind, field] = [kindIn(collection), fields[part]];
   if (kind !== undefined && field !== undefined) objects.set(id, { ...objects.get(id), kind, id, [field]: value });
 }

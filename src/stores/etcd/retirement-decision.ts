@@ -1,4 +1,5 @@
 import type { Header, Sequenced } from '../../domain/header';
+import { kinds } from '../../domain/kinds';
 import type { Entry, KeyedEntry } from './client';
 import type { Decision } from './commit';
 import { absent, eventOf, sequenceAfter, unchanged } from './decisions';
@@ -14,8 +15,6 @@ const holding: Readonly<Record<RetiringCollection, readonly string[]>> = {
   workers: ['capacity', 'ports', 'observed', 'lease'],
   definitions: [],
 };
-
-const kinds = { Instance: 'instance', Worker: 'worker', Definition: 'definition', WorkerTemplate: 'worker-template' } as const;
 
 /** What still hangs on an object, or would be new to this program; an object that retires consists of spec and status alone. */
 export function heldParts(parts: ReadonlyMap<string, KeyedEntry>): string[] {
@@ -40,7 +39,7 @@ export function retirementDecision(
     deletes: [keyOf('spec'), keyOf('state')],
     events: [
       eventOf(spec.value, {
-        type: `berth.${kinds[spec.value.kind]}.retired`,
+        type: `berth.${kinds[spec.value.kind].eventName}.retired`,
         sequence: sequenceAfter({ spec, status }),
         time,
         cause: { actor: 'maintenance', ...(workflowRun !== undefined && { workflowRun }) },

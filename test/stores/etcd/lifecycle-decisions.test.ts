@@ -27,7 +27,7 @@ beforeEach(async () => {
   committer = new Committer(client, () => 1);
   fresh = new FreshObjects(client);
   const { spec, status } = newWorker('w-1');
-  await committer.commit(createDecision({ header: spec, collection: 'workers', puts: { spec, state: status }, eventType: 'berth.worker.created' }));
+  await committer.commit(createDecision({ header: spec, puts: { spec, state: status }, eventType: 'berth.worker.created' }));
   await workerStep('provision.begin', (view) => beginProvision(view, { externalId: 'host-1', agentTokenHash: 'secret-hash' }, moment));
   await workerStep('provision.complete', (view) => provisioned(view, {}, moment));
 });
@@ -42,7 +42,7 @@ async function workerStep(name: string, change: (view: ReturnType<typeof workerV
 
 async function createInstance(id: string): Promise<void> {
   const { spec, status } = newInstance({}, id);
-  await committer.commit(createDecision({ header: spec, collection: 'instances', puts: { spec, state: status }, eventType: 'berth.instance.created' }));
+  await committer.commit(createDecision({ header: spec, puts: { spec, state: status }, eventType: 'berth.instance.created' }));
 }
 
 async function decide(id: string, change: (view: ReturnType<typeof viewOf>) => InstanceChange, commit: Partial<LifecycleCommit> = {}) {

@@ -1,0 +1,45 @@
+import type { Kind, Owner } from './header';
+import { defaultOrg, defaultProject, platformOrg } from './header';
+import type { Caller } from './principal';
+import type { Scope } from './scopes';
+
+/** What is asked to be done something with, as far as access goes. */
+export interface Target extends Owner {
+  readonly kind: Kind;
+}
+
+/**
+ * - `scope`: the caller may not do such a thing at all, and is told so.
+ * - `foreign`: the object is somebody else's; the caller is told what whoever asks for nothing is told.
+ */
+export type AccessDecision = { readonly allowed: true } | { readonly allowed: false; readonly reason: 'scope' | 'foreign' };
+
+const allowed: AccessDecision = { allowed: true };
+
+/** Whether a caller may do what a scope stands for, with an object where there is one already. */
+export function decide(caller: Caller, scope: Scope, target?: Target): AccessDecision {
+  if (target !== undefined && !isVisible(caller, target)) return { allowed: false, reason: 'foreign' };
+  if (!caller.scopes.has(scope)) return { allowed: false, reason: 'scope' };
+  if (target !== undefined && !scope.endsWith(':read') && !reaches(caller, target)) return { allowed: false, reason: 'scope' };
+  return allowed;
+}
+
+/** Whether a caller may know of an object. What is shared by all orgs, all may see; whose it is in part shows only that part. */
+export function isVisible(caller: Caller, target: Target): boolean {
+  return reaches(caller, target) || isShared(target);
+}
+
+/** Whether an object is the caller's to act on: in its org, in a project that it is not kept out of. Those who run Berth reach every org. */
+export function reaches(caller: Pick<Caller, 'org' | 'projects'>, { org, project }: Owner): boolean {
+  if (caller.org === platformOrg) return true;
+  return org === caller.org && (caller.projects === undefined || caller.projects.includes(project));
+}
+
+/** To whom what a caller creates belongs, where the request does not say. */
+export function ownerFor({ org, projects }: Pick<Caller, 'org' | 'projects'>): Owner {
+  return { org: org === platformOrg ? defaultOrg : org, project: projects?.[0] ?? defaultProject };
+}
+
+function isShared({ kind, org }: Target): boolean {
+  return org === platformOrg && (kind === 'Worker' || kind === 'WorkerTemplate');
+}

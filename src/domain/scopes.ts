@@ -1,0 +1,63 @@
+/**
+ * What somebody may do, each `resource:action`. `write` is everything that changes an object of that resource; what could
+ * hurt others has a scope of its own, so that it can be given, and withheld, by itself.
+ */
+export const scopes = [
+  'instances:read',
+  'instances:write',
+  'definitions:read',
+  'definitions:write',
+  'templates:read',
+  'templates:write',
+  'workers:read',
+  'workers:write',
+  'events:read',
+  'quotas:read',
+  'quotas:write',
+  'projects:read',
+  'projects:write',
+  'orgs:read',
+  'orgs:write',
+  'orgs:suspend',
+  'principals:read',
+  'principals:write',
+  'tokens:read',
+  'tokens:write',
+  'audit:read',
+  'metrics:read',
+  'log:read',
+  'projections:rebuild',
+  'leaders:read',
+  'store:read',
+  'store:maintain',
+  'ledger:read',
+  'ledger:repair',
+  'lifecycles:nudge',
+  'plan:follow',
+  'observations:write',
+  'workloads:read',
+] as const;
+
+export type Scope = (typeof scopes)[number];
+
+/** Bundles of scopes that people are given. Each holds all that the one before it holds, but `agent`, which is a host's own. */
+export const roles = ['viewer', 'developer', 'operator', 'admin', 'platform'] as const;
+export type Role = (typeof roles)[number];
+
+const viewer: readonly Scope[] = ['instances:read', 'definitions:read', 'templates:read', 'workers:read', 'events:read', 'quotas:read', 'projects:read', 'orgs:read'];
+const developer: readonly Scope[] = [...viewer, 'instances:write', 'definitions:write', 'tokens:read', 'tokens:write'];
+/** Of an org: keeps its own workers, and sees who did what. */
+const operator: readonly Scope[] = [...developer, 'workers:write', 'templates:write', 'audit:read'];
+/** Of an org: gives and takes access. Neither its quota nor its suspension is in its own hands. */
+const admin: readonly Scope[] = [...operator, 'principals:read', 'principals:write', 'projects:write', 'orgs:write'];
+/** What an agent may do, each for its own worker alone. */
+export const agentScopes: readonly Scope[] = ['plan:follow', 'observations:write', 'workloads:read'];
+
+/** What each role may do. Of the platform everything but what is an agent's. */
+export const scopesOfRole: Readonly<Record<Role, readonly Scope[]>> = {
+  viewer,
+  developer,
+  operator,
+  admin,
+  platform: scopes.filter((scope) => !agentScopes.includes(scope)),
+};

@@ -1,5 +1,9 @@
 import type { DynamicModule } from '@nestjs/common';
 import { Global, Module } from '@nestjs/common';
+import { APP_GUARD } from '@nestjs/core';
+import { AccessGuard } from './access/guard';
+import { Authenticator } from './access/authenticator';
+import { ObjectOwners } from './access/owners';
 import { AdminModule } from './admin/module';
 import { Archive } from './archive';
 import { DefinitionsModule } from './definitions/module';
@@ -19,7 +23,10 @@ import { WorkersModule } from './workers/module';
 
 /** What every resource uses. */
 @Global()
-@Module({ providers: [Admission, Archive, Reads, StoreRoom], exports: [Admission, Archive, Reads] })
+@Module({
+  providers: [Admission, Archive, Authenticator, ObjectOwners, Reads, StoreRoom, { provide: APP_GUARD, useClass: AccessGuard }],
+  exports: [Admission, Archive, Authenticator, Reads],
+})
 class SharedModule {
   static on(dependencies: ApiDependencies): DynamicModule {
     return {

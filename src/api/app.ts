@@ -2,6 +2,8 @@ import type { INestApplication } from '@nestjs/common';
 import { StandardSchemaSerializerInterceptor } from '@nestjs/common';
 import { NestFactory, Reflector } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import { Authenticator } from './access/authenticator';
+import { authentication } from './access/guard';
 import { ApiModule } from './api-module';
 import type { ApiDependencies } from './dependencies';
 import { AnswerInterceptor } from './http/answer';
@@ -24,7 +26,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<INestApp
   });
   app.disable('x-powered-by');
   app.disable('etag'); // Ours are revisions, not hashes of answers.
-  app.use(requestContext, refuseOtherSites, ...bodyReaders);
+  app.use(requestContext, refuseOtherSites, authentication(app.get(Authenticator)), ...bodyReaders);
   const routes = serveOpenApi(app);
   app.useGlobalPipes(new ValidationPipe());
   app.useGlobalInterceptors(new StandardSchemaSerializerInterceptor(app.get(Reflector)), new AnswerInterceptor());

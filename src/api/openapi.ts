@@ -28,6 +28,7 @@ function describe(app: NestExpressApplication): OpenAPIObject {
     .setTitle('Berth')
     .setDescription('Asks for instances of versioned definitions, and for the workers that hold them. Every answer carries the revision that it shows.')
     .setVersion('1')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'The token of a principal. `x-scope` of an operation says what it must be good for.' }, 'token')
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: "An agent's token, for the internal API." }, 'agent')
     .build();
   const document = SwaggerModule.createDocument(app, config, { operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}` });

@@ -32,7 +32,7 @@ export async function askAndPrint<Body>(command: Command, method: 'GET' | 'POST'
 
 async function ask<Body>(server: Server, method: 'GET' | 'POST', path: string, query: Query): Promise<Body> {
   try {
-    return await new BerthClient({ url: server.url }).request<Body>(method, `/api/v1${path}`, { query, timeoutMs: administrationTimeoutMs });
+    return await new BerthClient({ url: server.url, ...(server.token !== undefined && { token: server.token }) }).request<Body>(method, `/api/v1${path}`, { query, timeoutMs: administrationTimeoutMs });
   } catch (error) {
     // Of a refusal Berth names the request; whatever does not is somebody else, or nobody.
     if (error instanceof ProblemError && error.requestId !== undefined) throw error;

@@ -10,7 +10,9 @@ import { backoffMs, connected, isPassing, send, urlOf } from './http';
 export interface ClientOptions {
   /** Where the API is, such as `http://127.0.0.1:8080`. */
   readonly url: string;
-  /** Sent with every request. */
+  /** Of a principal; sent with every request. */
+  readonly token?: string;
+  /** Sent with every request, too. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -68,13 +70,13 @@ export class BerthClient {
 
   /** All changes that a filter lets through, in order, from a place on and without end. */
   events(filter: EventFilter = {}, options: EventsOptions = {}): EventReader {
-    return new EventReader({ ...this.options, filter, ...options });
+    return new EventReader({ url: this.options.url, headers: headersOf(this.options), filter, ...options });
   }
 
   private async once<T>(method: Method, path: string, options: RequestOptions): Promise<T> {
     const { query, body, ifMatch, idempotencyKey, timeoutMs = clientRequestTimeoutMs } = options;
     const url = urlOf(this.options.url, path, query);
-    const headers: Record<string, string> = { accept: 'application/json', ...this.options.headers, ...options.headers };
+    const headers: Record<string, string> = { accept: 'application/json', ...headersOf(this.options), ...options.headers };
     if (body !== undefined) headers['content-type'] = 'application/json';
     if (method !== 'GET' && idempotencyKey !== undefined) headers['idempotency-key'] = idempotencyKey;
     if (ifMatch !== undefined) headers['if-match'] = ifMatch;
@@ -84,6 +86,10 @@ export class BerthClient {
     const text = await connected(`${method} ${url}`, response.text(), signal);
     return (text === '' ? undefined : JSON.parse(text)) as T;
   }
+}
+
+function headersOf({ token, headers }: ClientOptions): Readonly<Record<string, string>> {
+  return { ...(token !== undefined && { authorization: `Bearer ${token}` }), ...headers };
 }
 
 const never = new AbortController().signal;

@@ -62,6 +62,8 @@ export const problemsMax = 100;
 /** How often the API decides anew when somebody else was faster, within one request. */
 export const admissionAttemptsMax = 5;
 export const idempotencyRecordTtlMs = 24 * 60 * 60 * 1000;
+/** How long a token of the first administrator is good; whoever holds the keys of etcd can have another. */
+export const bootstrapTokenTtlMs = 90 * 24 * 60 * 60 * 1000;
 /** New work is refused with `store_full` when this share of etcd's quota is in use. */
 export const storeFullRatio = 0.7;
 

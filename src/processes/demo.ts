@@ -53,7 +53,7 @@ async function main(): Promise<void> {
 async function perform(tell: Narrator, stack: Stack, directory: string): Promise<void> {
   const scratchDirectory = join(directory, 'scratch');
   mkdirSync(scratchDirectory);
-  const context: DemoContext = { berth: new Berth(stack.apis[0]!), tell, examplesDirectory, scratchDirectory };
+  const context: DemoContext = { berth: new Berth(stack.apis[0]!, stack.token), tell, examplesDirectory, scratchDirectory };
   const worker = await makeWorker(context);
   await registerDefinitions(context);
   const labs = await runLabs(context);
@@ -67,7 +67,7 @@ async function perform(tell: Narrator, stack: Stack, directory: string): Promise
 
 function introduce(tell: Narrator, { servers, apis }: Stack): void {
   tell.say('everything is up');
-  tell.detail(`etcd ${servers.etcd}`, `MongoDB-compatible FerretDB ${servers.mongodb}`, `Temporal ${servers.temporal}, UI ${servers.temporalUi}`, `api ${apis[0]}`);
+  tell.detail(`etcd ${servers.etcd}`, `MongoDB-compatible FerretDB ${servers.mongodb}`, `Temporal ${servers.temporal}, UI ${servers.temporalUi}`, `api ${apis[0]}`, 'every request of the demo carries a token of the administrator, made for this run');
 }
 
 /** The event trail beside the workflow history: two tellings of one life, which must agree. */

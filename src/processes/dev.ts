@@ -30,7 +30,7 @@ async function main(): Promise<void> {
   });
   // Workers of the last run: their agents start again and find their plan; instances follow their restart policy.
   await stack.localProvider.startAll();
-  writeFileSync(addressesFile, `${JSON.stringify(addressesOf(stack), undefined, 2)}\n`);
+  writeFileSync(addressesFile, `${JSON.stringify(addressesOf(stack), undefined, 2)}\n`, { mode: 0o600 });
   introduce(stack);
 
   const died = await untilInterrupted(stack);
@@ -42,9 +42,9 @@ async function main(): Promise<void> {
   say('stopped; the state is kept for the next run');
 }
 
-/** What scripts need to find their way; `token` comes with authentication. */
-function addressesOf({ apis, servers }: Stack): Record<string, string | undefined> {
-  return { api: apis[0], temporal: servers.temporal, temporalUi: servers.temporalUi, etcd: servers.etcd, mongodb: servers.mongodb };
+/** What scripts need to find their way, and to be let in: for the eyes of whoever runs it alone. */
+function addressesOf({ apis, servers, token }: Stack): Record<string, string | undefined> {
+  return { api: apis[0], token, temporal: servers.temporal, temporalUi: servers.temporalUi, etcd: servers.etcd, mongodb: servers.mongodb };
 }
 
 function introduce(stack: Stack): void {
@@ -59,11 +59,12 @@ Berth is running. Ctrl-C stops it; its state is kept in ${join(stateDirectory, '
   MongoDB      ${stack.servers.mongodb}
   logs         ${stack.logsDirectory}
 
-These addresses are in ${addressesFile}. There is no authentication yet, so all of it listens on loopback only.
-Try:
+All of it listens on loopback only. The addresses, and a token of the administrator that was made for this machine, are in
+${addressesFile}, which you alone can read; the berth command finds it there. Try:
 
-  curl -s ${api}/api/v1/worker-templates -H 'content-type: application/json' -d @examples/worker-template.json   (the first time)
-  curl -s ${api}/api/v1/worker-templates
+  export BERTH_TOKEN=$(node -p 'require("${addressesFile}").token')
+  curl -s ${api}/api/v1/worker-templates -H "authorization: Bearer $BERTH_TOKEN" -H 'content-type: application/json' -d @examples/worker-template.json   (the first time)
+  curl -s ${api}/api/v1/worker-templates -H "authorization: Bearer $BERTH_TOKEN"
 `);
 }
 

@@ -2,6 +2,9 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LocalProvider } from '../drivers/providers/local';
+import { EtcdClient } from '../stores/etcd/client';
+import { tokenInFile } from './bootstrap';
+import { readSettings } from './environment';
 import type { Child } from './embedded/child';
 import { describeExit, startChild } from './embedded/child';
 import { freePorts, probeHttp } from './embedded/probes';
@@ -41,6 +44,8 @@ export interface Stack {
   readonly servers: RunningServers;
   /** Base URLs, e.g. `http://127.0.0.1:8080`. */
   readonly apis: readonly string[];
+  /** Of the administrator, good for all of them. */
+  readonly token: string;
   readonly children: { readonly api: readonly Child[]; readonly control: readonly Child[] };
   readonly logsDirectory: string;
   /** The local provider's workers: for starting and stopping their agents with the stack. */
@@ -90,7 +95,8 @@ async function startProcesses(options: StackOptions, servers: RunningServers, ap
   const apis = ports.map((port) => `http://127.0.0.1:${port}`);
   const workersDirectory = workersDirectoryOf(directory);
   mkdirSync(workersDirectory, { recursive: true });
-  const environment = { ...process.env, ...environmentOf(options, servers, apis[0]!, workersDirectory), ...options.environment };
+  const environment: NodeJS.ProcessEnv = { ...process.env, ...environmentOf(options, servers, apis[0]!, workersDirectory), ...options.environment };
+  const token = await administratorsToken(environment, join(directory, 'token'));
   const entriesDirectory = options.entriesDirectory ?? compiledEntries;
   const startEntry = (name: string, entry: string, own: ProcessOptions, extra: NodeJS.ProcessEnv = {}) => {
     const args = [join(own.entriesDirectory ?? entriesDirectory, entry)];
@@ -121,7 +127,7 @@ async function startProcesses(options: StackOptions, servers: RunningServers, ap
     await stop();
     throw error;
   }
-  return { servers, apis, children, logsDirectory: join(directory, 'logs'), localProvider, startApi, startControl, stop };
+  return { servers, apis, token, children, logsDirectory: join(directory, 'logs'), localProvider, startApi, startControl, stop };
 }
 
 function environmentOf(options: StackOptions, servers: RunningServers, apiUrl: string, workersDirectory: string): NodeJS.ProcessEnv {
@@ -134,6 +140,16 @@ function environmentOf(options: StackOptions, servers: RunningServers, apiUrl: s
     BERTH_ARTIFACTS_DIR: options.artifactsDirectory,
     BERTH_LOCAL_WORKERS_DIR: workersDirectory,
   };
+}
+
+async function administratorsToken(environment: NodeJS.ProcessEnv, file: string): Promise<string> {
+  const { etcdEndpoints, etcdPrefix } = readSettings(environment);
+  const client = new EtcdClient({ endpoints: etcdEndpoints, prefix: etcdPrefix });
+  try {
+    return await tokenInFile(client, file, 'of the stack on this machine');
+  } finally {
+    client.close();
+  }
 }
 
 /** What a process said last before it gave up, or how it ended if it said nothing. */

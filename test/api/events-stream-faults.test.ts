@@ -1,3 +1,4 @@
+import { credentialsFor } from '../support/credentials';
 import { connect } from 'node:net';
 import pino from 'pino';
 import type { ApiDependencies, EventBounds } from '../../src/api/dependencies';
@@ -70,7 +71,7 @@ async function project({ dependencies: { cache, committer }, mongo }: TestApi, e
 async function heard(api: TestApi, by: 'stream' | 'poll', count: number): Promise<CloudEvent[]> {
   const events: CloudEvent[] = [];
   const patience = AbortSignal.timeout(25_000);
-  for await (const one of new BerthClient({ url: api.url }).events({}, { by, from: { cursor: '0' }, signal: patience })) {
+  for await (const one of new BerthClient({ url: api.url, headers: credentialsFor(api.url) }).events({}, { by, from: { cursor: '0' }, signal: patience })) {
     events.push(one);
     if (events.length >= count) break;
   }

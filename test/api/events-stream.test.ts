@@ -1,3 +1,4 @@
+import { credentialsFor } from '../support/credentials';
 import type { CloudEvent } from '../../src/domain/events';
 import { creating, event } from '../support/etcd';
 import type { ProblemBody } from './support/client';
@@ -237,6 +238,6 @@ test('a server that stops says so, and its readers lose nothing', async () => {
 });
 
 test('the head of a stream is answered at once', async () => {
-  const head = fetch(`${api.url}/api/v1/events`, { method: 'HEAD', headers: { accept: 'text/event-stream' }, signal: AbortSignal.timeout(5_000) });
+  const head = fetch(`${api.url}/api/v1/events`, { method: 'HEAD', headers: { ...credentialsFor(api.url), accept: 'text/event-stream' }, signal: AbortSignal.timeout(5_000) });
   expect((await head).headers.get('content-type')).toContain('text/event-stream');
 });

@@ -1,3 +1,4 @@
+import { credentialsFor } from '../support/credentials';
 import type { InstanceDocument } from '../../src/api/instances/schemas';
 import type { WorkerDocument } from '../../src/api/workers/schemas';
 import type { ProblemBody } from './support/client';
@@ -146,7 +147,7 @@ test('a client that goes away leaves no waiter behind', async () => {
   const instance = await objects.instance();
   const subscribed = jest.spyOn(api.dependencies.cache, 'waitForObject');
   const leaving = new AbortController();
-  const asked = fetch(`${api.url}${instances}/${instance.id}?waitFor=RUNNING&timeout=60s`, { signal: leaving.signal });
+  const asked = fetch(`${api.url}${instances}/${instance.id}?waitFor=RUNNING&timeout=60s`, { headers: credentialsFor(api.url), signal: leaving.signal });
   while (subscribed.mock.calls.length === 0) await new Promise(setImmediate);
   leaving.abort();
   await expect(asked).rejects.toThrow();

@@ -14,7 +14,7 @@ let api: TestApi;
 let client: BerthClient;
 beforeAll(async () => {
   api = await TestApi.start();
-  client = new BerthClient({ url: api.url });
+  client = new BerthClient({ url: api.url, token: api.token });
   const objects = new Objects(api);
   await objects.definition();
   await objects.template();
@@ -121,7 +121,7 @@ describe('reading events', () => {
     const problems: unknown[] = [];
     const reading = (async () => {
       const options = { from: { cursor }, signal: leaving.signal, by: 'stream' as const, onProblem: (problem: unknown) => problems.push(problem) };
-      for await (const event of new BerthClient({ url: proxy.url }).events({}, options)) heard.push(event);
+      for await (const event of new BerthClient({ url: proxy.url, token: api.token }).events({}, options)) heard.push(event);
     })();
     const made: string[] = [];
     for (let n = 0; n < 10; n++) {

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { rememberToken } from '../support/credentials';
 import { Client } from '../support/client';
 import type { InstanceReply } from '../support/client';
 
@@ -29,6 +30,7 @@ async function start(): Promise<Client> {
   }, 60_000);
   const addresses = JSON.parse(readFileSync(addressesFile, 'utf8')) as Record<string, string>;
   expect(Object.keys(addresses)).toEqual(expect.arrayContaining(['api', 'temporal', 'temporalUi', 'etcd', 'mongodb']));
+  rememberToken(addresses['api']!, addresses['token']!);
   return new Client(addresses['api']!);
 }
 

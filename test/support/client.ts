@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { randomBytes } from 'node:crypto';
+import { credentialsFor } from './credentials';
 
 /** An answer of the API, whatever its status. */
 export interface Reply<T = Record<string, unknown>> {
@@ -34,7 +35,7 @@ export class Client {
     const text = typeof body === 'string' ? body : body === undefined ? undefined : JSON.stringify(body);
     const response = await fetch(`${this.url}/api/v1${path}`, {
       method,
-      headers: { ...(text !== undefined && { 'content-type': 'application/json' }), ...headers },
+      headers: { ...credentialsFor(this.url), ...(text !== undefined && { 'content-type': 'application/json' }), ...headers },
       ...(text !== undefined && { body: text }),
     });
     const answer = await response.text();

@@ -1,3 +1,5 @@
+import { bootstrapToken } from '../../src/processes/bootstrap';
+import { rememberToken } from './credentials';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -122,6 +124,7 @@ export class LifecycleLab {
     const agentEntry = join(__dirname, '../../dist/processes/agent.js');
     const provider = new LocalProvider({ root: join(directory, 'workers'), apiUrl: url, agentEntry, address: '127.0.0.1' });
     const committer = new FaultyCommitter(live.client, () => 1);
+    rememberToken(url, await bootstrapToken(live.client, 'of a test'));
     return new LifecycleLab(live, documents, api, committer, provider, directory, url);
   }
 

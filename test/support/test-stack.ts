@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { createRunDirectory } from '../../src/processes/embedded/run-directory';
 import type { Stack, StackOptions } from '../../src/processes/stack';
 import { startStack } from '../../src/processes/stack';
+import { rememberToken } from './credentials';
 import { freshDatabase, freshPrefix, freshTaskQueue, testServers } from './servers';
 
 /** A stack of real processes on the servers of this test run, with a prefix, database and task queue of its own. */
@@ -31,6 +32,7 @@ export async function startTestStack(processes: StackOptions['processes'] = {}, 
       ...environment,
     },
   });
+  for (const url of stack.apis) rememberToken(url, stack.token);
   return {
     ...stack,
     etcdPrefix: `${etcdPrefix}/`,

@@ -34,6 +34,7 @@ export class AdminController {
 
   @Get('objects/:kind/:id/events')
   @ReadsOnly({
+    scope: 'log:read',
     summary: 'The log of one object: what is recorded, what waits, and what is missing',
     answer: eventLogView,
     consistency: 'read-your-writes',
@@ -48,13 +49,14 @@ export class AdminController {
   }
 
   @Get('projections')
-  @ReadsOnly({ summary: 'How far the record is behind', answer: projectionsView, consistency: 'read-your-writes' })
+  @ReadsOnly({ scope: 'log:read', summary: 'How far the record is behind', answer: projectionsView, consistency: 'read-your-writes' })
   projections(@Query({ schema: readQuery }) query: ReadQuery): Promise<ProjectionsDocument> {
     return this.projected.list(query);
   }
 
   @Post('projections/:name/rebuild')
   @Operates({
+    scope: 'projections:rebuild',
     summary: 'Make every object anew from the log and compare it with the live one',
     description: 'Reads the whole log, so it takes its time; nothing is written.',
     answer: rebuildView,
@@ -65,19 +67,20 @@ export class AdminController {
   }
 
   @Get('leaders')
-  @ReadsOnly({ summary: 'Who leads, since when, with which fencing token', answer: leadersView, consistency: 'read-your-writes' })
+  @ReadsOnly({ scope: 'leaders:read', summary: 'Who leads, since when, with which fencing token', answer: leadersView, consistency: 'read-your-writes' })
   leaders(@Query({ schema: readQuery }) query: ReadQuery): Promise<LeadersDocument> {
     return this.offices.show(query);
   }
 
   @Get('invariants')
-  @ReadsOnly({ summary: 'Prove the ledger against the allocations', answer: invariantsView, consistency: 'read-your-writes' })
+  @ReadsOnly({ scope: 'ledger:read', summary: 'Prove the ledger against the allocations', answer: invariantsView, consistency: 'read-your-writes' })
   invariants(@Query({ schema: readQuery }) query: ReadQuery): Promise<InvariantsDocument> {
     return this.ledger.check(query);
   }
 
   @Post('invariants/repair')
   @Operates({
+    scope: 'ledger:repair',
     summary: 'Write anew what of the ledger follows from the allocations',
     description: 'Only says what it would do unless dryRun is false. Allocations are never touched; each repair is an event of its worker.',
     answer: repairView,
@@ -88,13 +91,13 @@ export class AdminController {
   }
 
   @Get('stuck')
-  @ReadsOnly({ summary: 'What does not go on by itself, and what to do about it', answer: stuckList, consistency: 'eventual' })
+  @ReadsOnly({ scope: 'ledger:read', summary: 'What does not go on by itself, and what to do about it', answer: stuckList, consistency: 'eventual' })
   listStuck(@Query({ schema: readQuery }) query: ReadQuery): Promise<StuckList> {
     return this.stuck.list(query);
   }
 
   @Post('stuck/:kind/:id/nudge')
-  @Operates({ summary: 'Have an object’s lifecycle look again', answer: nudgedView, problems: ['instance_not_found', 'worker_not_found'] })
+  @Operates({ scope: 'lifecycles:nudge', summary: 'Have an object’s lifecycle look again', answer: nudgedView, problems: ['instance_not_found', 'worker_not_found'] })
   nudge(
     @Param('kind', { schema: lifecycleKind }) kind: LifecycleObjectKind,
     @Param('id', { schema: objectId }) id: string,
@@ -104,7 +107,7 @@ export class AdminController {
   }
 
   @Post('nudge-all')
-  @Operates({ summary: 'Have the lifecycle of everything that is stuck look again', answer: nudgedView, problems: ['projection_timeout'] })
+  @Operates({ scope: 'lifecycles:nudge', summary: 'Have the lifecycle of everything that is stuck look again', answer: nudgedView, problems: ['projection_timeout'] })
   nudgeAll(@Context() context: RequestContext): Promise<NudgedDocument> {
     return this.stuck.nudgeAll(context);
   }

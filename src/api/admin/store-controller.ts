@@ -15,13 +15,14 @@ export class StoreController {
   constructor(@Inject(Store) private readonly store: Store) {}
 
   @Get()
-  @ReadsOnly({ summary: 'How full etcd is, and with what', answer: storeView, consistency: 'read-your-writes' })
+  @ReadsOnly({ scope: 'store:read', summary: 'How full etcd is, and with what', answer: storeView, consistency: 'read-your-writes' })
   show(@Query({ schema: readQuery }) query: ReadQuery): Promise<StoreDocument> {
     return this.store.show(query);
   }
 
   @Post('compact')
   @Operates({
+    scope: 'store:maintain',
     summary: 'Forget history',
     description: 'Watches and streams that are further behind list everything anew.',
     answer: maintainedView,
@@ -32,13 +33,13 @@ export class StoreController {
   }
 
   @Post('defragment')
-  @Operates({ summary: 'Give free pages back', description: 'A member answers nobody meanwhile, which may be seconds; one follows the other.', answer: maintainedView })
+  @Operates({ scope: 'store:maintain', summary: 'Give free pages back', description: 'A member answers nobody meanwhile, which may be seconds; one follows the other.', answer: maintainedView })
   defragment(@Context() context: RequestContext): Promise<MaintainedDocument> {
     return this.store.defragment(context);
   }
 
   @Post('disarm')
-  @Operates({ summary: 'Take the alarm of a full store back', answer: maintainedView })
+  @Operates({ scope: 'store:maintain', summary: 'Take the alarm of a full store back', answer: maintainedView })
   disarm(@Context() context: RequestContext): Promise<MaintainedDocument> {
     return this.store.disarm(context);
   }

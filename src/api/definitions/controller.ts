@@ -38,6 +38,7 @@ export class DefinitionsController {
   @Post()
   @ApiConsumes('application/json', 'application/yaml')
   @Mutates({
+    scope: 'definitions:write',
     summary: 'Register a definition version',
     status: 201,
     answer: definitionView,
@@ -49,13 +50,13 @@ export class DefinitionsController {
   }
 
   @Get()
-  @ReadsOnly({ summary: 'List definition versions, oldest first', answer: definitionPage, consistency: 'eventual' })
+  @ReadsOnly({ scope: 'definitions:read', summary: 'List definition versions, oldest first', answer: definitionPage, consistency: 'eventual' })
   list(@Query({ schema: listDefinitionsQuery }) query: ListDefinitionsQuery): Promise<Page<DefinitionView>> {
     return this.definitions.list(query);
   }
 
   @Get('by-name/:name/versions')
-  @ReadsOnly({ summary: 'List all versions of one name, the highest first', answer: definitionVersions, consistency: 'eventual' })
+  @ReadsOnly({ scope: 'definitions:read', summary: 'List all versions of one name, the highest first', answer: definitionVersions, consistency: 'eventual' })
   versions(
     @Param('name', { schema: definitionName }) name: string,
     @Query({ schema: readQuery }) query: ReadQuery,
@@ -64,7 +65,7 @@ export class DefinitionsController {
   }
 
   @Get(':id')
-  @ReadsOnly({ summary: 'Show a definition version with its document', answer: definitionView, consistency: 'read-your-writes', problems: ['definition_not_found'] })
+  @ReadsOnly({ scope: 'definitions:read', of: 'Definition', summary: 'Show a definition version with its document', answer: definitionView, consistency: 'read-your-writes', problems: ['definition_not_found'] })
   get(
     @Param('id', { schema: objectId }) id: string,
     @Query({ schema: readQuery }) query: ReadQuery,
@@ -74,6 +75,8 @@ export class DefinitionsController {
 
   @Post(':id/sync')
   @Mutates({
+    scope: 'definitions:write',
+    of: 'Definition',
     summary: 'Fetch its artifact again: what is another file by now is proposed as the next version',
     description: 'A version never changes. `artifact_changed` carries the hashes, and as `proposal` the document that registers the next version.',
     status: 200,
@@ -87,6 +90,8 @@ export class DefinitionsController {
 
   @Post(':id/deprecate')
   @Mutates({
+    scope: 'definitions:write',
+    of: 'Definition',
     summary: 'Take no new instances; those that are there go on',
     status: 200,
     answer: definitionView,
@@ -99,6 +104,8 @@ export class DefinitionsController {
 
   @Delete(':id')
   @Mutates({
+    scope: 'definitions:write',
+    of: 'Definition',
     summary: 'Delete a deprecated version that no instance uses; its name and version are never given again',
     status: 200,
     answer: definitionView,

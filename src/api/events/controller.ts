@@ -1,10 +1,11 @@
 import { Controller, Get, Headers, Inject, Query, Req, Res } from '@nestjs/common';
-import { ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiExtension, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import type { EventPosition } from '../../domain/event-position';
 import { eventPageSizeDefault } from '../../domain/limits';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
+import { Requires } from '../access/requires';
 import type { RequestContext } from '../http/context';
 import { Context } from '../http/context';
 import { Problems } from '../http/docs';
@@ -36,6 +37,9 @@ export class EventsController {
   ) {}
 
   @Get()
+  @Requires('events:read')
+  @ApiBearerAuth('token')
+  @ApiExtension('x-scope', 'events:read')
   @ApiOperation({ summary: 'Follow all changes in order, by polling or as a stream', description })
   @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'Where a stream is resumed; says more than cursor and revision.' })
   @ApiOkResponse({
@@ -43,7 +47,7 @@ export class EventsController {
     headers: { 'Berth-Revision': { description: 'The revision that a page shows.', schema: { type: 'string' } } },
     content: eventsContent(),
   })
-  @Problems('invalid_request', 'revision_unknown', 'cursor_gone', 'dependency_unavailable', 'not_ready', 'newer_version', 'too_many_readers', 'projection_timeout')
+  @Problems('unauthenticated', 'forbidden', 'org_suspended', 'invalid_request', 'revision_unknown', 'cursor_gone', 'dependency_unavailable', 'not_ready', 'newer_version', 'too_many_readers', 'projection_timeout')
   async events(
     @Query({ schema: eventsQuery }) query: EventsQuery,
     @Headers('last-event-id') lastEventId: string | undefined,

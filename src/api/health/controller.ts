@@ -1,12 +1,13 @@
 import { Controller, Get, Inject, Res } from '@nestjs/common';
-import { ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiExtension, ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { z } from 'zod';
 import { readinessCheckTimeoutMs } from '../../domain/limits';
 import type { BreakerState } from '../../telemetry';
 import type { ApiDependencies, DependencyHealth } from '../dependencies';
 import { apiDependencies } from '../dependencies';
-import { Probes } from '../http/docs';
+import { Requires } from '../access/requires';
+import { Probes, Problems } from '../http/docs';
 import { ApiProblem } from '../http/problem';
 
 const healthView = z.object({ status: z.literal('ok') }).meta({ id: 'Health' });
@@ -45,6 +46,10 @@ export class HealthController {
   }
 
   @Get('metrics')
+  @Requires('metrics:read')
+  @ApiBearerAuth('token')
+  @ApiExtension('x-scope', 'metrics:read')
+  @Problems('unauthenticated', 'forbidden')
   @ApiOperation({ summary: 'What the server counts of itself, for Prometheus' })
   @ApiProduces('text/plain')
   @ApiResponse({ status: 200, description: 'Done.', schema: { type: 'string' } })

@@ -2,6 +2,7 @@ import type { Type } from '@nestjs/common';
 import { Controller, Get, Inject, Param, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { Kind } from '../../domain/header';
+import type { Scope } from '../../domain/scopes';
 import type { Answer } from '../http/answer';
 import { ReadsOnly } from '../http/docs';
 import type { ProblemCode } from '../http/problem';
@@ -16,10 +17,11 @@ interface Resource {
   readonly path: string;
   readonly tag: string;
   readonly missing: ProblemCode;
+  readonly scope: Scope;
 }
 
 /** `/history` and `/snapshot` below an object: the same for every kind. */
-function historyController({ kind, path, tag, missing }: Resource): Type {
+function historyController({ kind, path, tag, missing, scope }: Resource): Type {
   @ApiTags(tag)
   @Controller(`api/v1/${path}`)
   class HistoryController {
@@ -27,6 +29,8 @@ function historyController({ kind, path, tag, missing }: Resource): Type {
 
     @Get(':id/history')
     @ReadsOnly({
+      scope,
+      of: kind,
       summary: 'Every change in order: who, why, and what differs',
       answer: historyPage,
       consistency: 'read-your-writes',
@@ -38,6 +42,8 @@ function historyController({ kind, path, tag, missing }: Resource): Type {
 
     @Get(':id/snapshot')
     @ReadsOnly({
+      scope,
+      of: kind,
       summary: 'The whole object at a revision, at a time, or after its event of a number',
       answer: snapshotView,
       consistency: 'read-your-writes',
@@ -53,10 +59,10 @@ function historyController({ kind, path, tag, missing }: Resource): Type {
 }
 
 const resources: readonly Resource[] = [
-  { kind: 'Instance', path: 'instances', tag: 'instances', missing: 'instance_not_found' },
-  { kind: 'Worker', path: 'workers', tag: 'workers', missing: 'worker_not_found' },
-  { kind: 'Definition', path: 'definitions', tag: 'definitions', missing: 'definition_not_found' },
-  { kind: 'WorkerTemplate', path: 'worker-templates', tag: 'worker templates', missing: 'template_not_found' },
+  { kind: 'Instance', path: 'instances', tag: 'instances', missing: 'instance_not_found', scope: 'instances:read' },
+  { kind: 'Worker', path: 'workers', tag: 'workers', missing: 'worker_not_found', scope: 'workers:read' },
+  { kind: 'Definition', path: 'definitions', tag: 'definitions', missing: 'definition_not_found', scope: 'definitions:read' },
+  { kind: 'WorkerTemplate', path: 'worker-templates', tag: 'worker templates', missing: 'template_not_found', scope: 'templates:read' },
 ];
 
 export const historyControllers = resources.map(historyController);

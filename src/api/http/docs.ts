@@ -1,11 +1,18 @@
 import { applyDecorators, HttpCode, SerializeOptions, UseGuards } from '@nestjs/common';
-import { ApiHeader, ApiOperation, ApiResponse } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiExtension, ApiHeader, ApiOperation, ApiResponse } from '@nestjs/swagger';
 import { z } from 'zod';
+import type { Kind } from '../../domain/header';
+import type { Scope } from '../../domain/scopes';
+import { OpenToAll, Requires } from '../access/requires';
 import { NoBody } from './body';
 import type { ProblemCode } from './problem';
 import { problemKinds } from './problem';
 
 interface RouteDescription {
+  /** What a caller must be allowed to do. */
+  readonly scope: Scope;
+  /** The kind of the object that the route's `:id` names: it must be one that the caller may know of. */
+  readonly of?: Kind;
   readonly summary: string;
   readonly description?: string;
   /** Answered when all goes well, checked before it is sent. */
@@ -16,6 +23,7 @@ interface RouteDescription {
 /** A route that changes something: declares, documents and checks its answer. */
 export function Mutates(route: RouteDescription & { readonly status: 200 | 201 | 202; readonly ifMatch?: boolean; readonly newWork?: boolean; readonly takesBody?: boolean }) {
   const problems: ProblemCode[] = [
+    ...accessProblems,
     'invalid_request',
     'idempotency_key_reuse',
     'conflict',
@@ -28,6 +36,7 @@ export function Mutates(route: RouteDescription & { readonly status: 200 | 201 |
   ];
   return applyDecorators(
     HttpCode(route.status),
+    ...access(route),
     // What creates something takes a body, and what says so.
     ...(route.status === 201 || route.takesBody ? [] : [UseGuards(NoBody)]),
     ApiOperation({ summary: route.summary, ...(route.description !== undefined && { description: route.description }) }),
@@ -45,9 +54,10 @@ export function ReadsOnly(route: RouteDescription & { readonly consistency: 'eve
       ? 'Consistency: eventual. With minRevision set to the revision of a change, that change is shown.'
       : 'Consistency: read-your-writes with minRevision; what is not known here is looked for in the store before it is called absent.';
   return applyDecorators(
+    ...access(route),
     ApiOperation({ summary: route.summary, description: [route.description, consistency].filter(Boolean).join(' ') }),
     ...answers(200, route.answer, { 'Berth-Revision': 'The revision that this answer shows.' }),
-    ...problemResponses(['invalid_request', 'revision_unknown', 'projection_timeout', 'dependency_unavailable', ...(route.problems ?? [])]),
+    ...problemResponses([...accessProblems, 'invalid_request', 'revision_unknown', 'projection_timeout', 'dependency_unavailable', ...(route.problems ?? [])]),
   );
 }
 
@@ -59,17 +69,25 @@ export function Operates(route: RouteDescription) {
   const description = [route.description, 'Repeatable: it looks at what is there and does what is left to do.'].filter(Boolean).join(' ');
   return applyDecorators(
     HttpCode(200),
+    ...access(route),
     UseGuards(NoBody),
     ApiOperation({ summary: route.summary, description }),
     ...answers(200, route.answer, saysRevision(route.answer) ? { 'Berth-Revision': 'The revision that this answer shows.' } : {}),
-    ...problemResponses(['invalid_request', 'dependency_unavailable', ...(route.problems ?? [])]),
+    ...problemResponses([...accessProblems, 'invalid_request', 'dependency_unavailable', ...(route.problems ?? [])]),
   );
 }
 
 /** A route that says how the server is. */
-export function Probes(route: RouteDescription) {
-  return applyDecorators(ApiOperation({ summary: route.summary }), ...answers(200, route.answer, {}), ...problemResponses(route.problems ?? []));
+export function Probes(route: Omit<RouteDescription, 'scope' | 'of'>) {
+  return applyDecorators(OpenToAll(), ApiOperation({ summary: route.summary }), ...answers(200, route.answer, {}), ...problemResponses(route.problems ?? []));
 }
+
+/** Declares what a route asks of its callers. */
+function access({ scope, of }: Pick<RouteDescription, 'scope' | 'of'>) {
+  return [Requires(scope, { of }), ApiBearerAuth('token'), ApiExtension('x-scope', scope)];
+}
+
+const accessProblems: readonly ProblemCode[] = ['unauthenticated', 'forbidden', 'org_suspended'];
 
 /** Where a body says its revision, the answer's header does, too; see `AnswerInterceptor`. */
 function saysRevision(schema: z.ZodType): boolean {

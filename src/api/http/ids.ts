@@ -5,8 +5,9 @@ const timeDigits = 9;
 
 /**
  * Mints an id such as `i-mf3k2l9x04f9…`: never derived from input, never used twice, and sorting by the time of its
- * minting, so that lists in order of id are lists in order of age.
+ * minting, so that lists in order of id are lists in order of age. Prefixes are those of instances, workers, definitions, templates,
+ * orgs, projects (`r`), principals, tokens (`k`), and of what has no head.
  */
-export function mintId(prefix: 'i' | 'w' | 'd' | 't' | 'command' | 'request' | 'key', nowMs = Date.now()): string {
+export function mintId(prefix: 'i' | 'w' | 'd' | 't' | 'o' | 'r' | 'p' | 'k' | 'command' | 'request' | 'key', nowMs = Date.now()): string {
   return `${prefix}-${nowMs.toString(36).padStart(timeDigits, '0')}${randomBytes(8).toString('hex')}`;
 }

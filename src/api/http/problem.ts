@@ -16,6 +16,7 @@ export const problemKinds = {
   revision_unknown: { status: 400, title: 'The store has not reached this revision' },
   unauthenticated: { status: 401, title: 'Credentials are missing or not known' },
   forbidden: { status: 403, title: 'This is not allowed' },
+  org_suspended: { status: 403, title: 'The organisation is suspended' },
   not_found: { status: 404, title: 'There is nothing here' },
   definition_not_found: { status: 404, title: 'No such definition' },
   instance_not_found: { status: 404, title: 'No such instance' },

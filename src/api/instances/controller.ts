@@ -56,6 +56,7 @@ export class InstancesController {
 
   @Post()
   @Mutates({
+    scope: 'instances:write',
     summary: 'Ask for an instance of a definition',
     status: 201,
     answer: instanceView,
@@ -71,13 +72,15 @@ export class InstancesController {
   }
 
   @Get()
-  @ReadsOnly({ summary: 'List instances, oldest first', answer: instancePage, consistency: 'eventual' })
+  @ReadsOnly({ scope: 'instances:read', summary: 'List instances, oldest first', answer: instancePage, consistency: 'eventual' })
   list(@Query({ schema: listInstancesQuery }) query: ListInstancesQuery): Promise<Page<InstanceDocument>> {
     return this.instances.list(query);
   }
 
   @Get(':id')
   @ReadsOnly({
+    scope: 'instances:read',
+    of: 'Instance',
     summary: 'Show an instance, at once or when it has come to a phase',
     answer: instanceView,
     consistency: 'read-your-writes',
@@ -92,7 +95,7 @@ export class InstancesController {
   }
 
   @Get(':id/events')
-  @ReadsOnly({ summary: 'Everything that happened to it, in order', answer: eventPage, consistency: 'read-your-writes', problems: ['instance_not_found'] })
+  @ReadsOnly({ scope: 'instances:read', of: 'Instance', summary: 'Everything that happened to it, in order', answer: eventPage, consistency: 'read-your-writes', problems: ['instance_not_found'] })
   events(@Param('id', { schema: objectId }) id: string, @Query({ schema: eventsQuery }) query: EventsQuery): Promise<EventPage> {
     return this.history.ofInstance(id, query);
   }
@@ -100,6 +103,8 @@ export class InstancesController {
   @Patch(':id')
   @ApiConsumes('application/merge-patch+json', 'application/json')
   @Mutates({
+    scope: 'instances:write',
+    of: 'Instance',
     summary: 'Change what may be changed of it (JSON merge patch), or see what that would change',
     status: 200,
     answer: changedInstanceView,
@@ -118,6 +123,8 @@ export class InstancesController {
 
   @Post(':id/rollback')
   @Mutates({
+    scope: 'instances:write',
+    of: 'Instance',
     summary: 'Change what may be changed of it back to what it was at a revision, or see what that would change',
     status: 200,
     answer: changedInstanceView,
@@ -135,7 +142,7 @@ export class InstancesController {
   }
 
   @Post(':id/start')
-  @Mutates({ summary: 'Start it again', status: 202, answer: instanceView, ifMatch: true, newWork: true, problems: ['command_pending', ...actProblems] })
+  @Mutates({ scope: 'instances:write', of: 'Instance', summary: 'Start it again', status: 202, answer: instanceView, ifMatch: true, newWork: true, problems: ['command_pending', ...actProblems] })
   start(
     @Param('id', { schema: objectId }) id: string,
     @Query({ schema: instanceWaitQuery }) query: InstanceWaitQuery,
@@ -145,7 +152,7 @@ export class InstancesController {
   }
 
   @Post(':id/stop')
-  @Mutates({ summary: 'Stop it; its place, ports and directory stay', status: 202, answer: instanceView, ifMatch: true, problems: actProblems })
+  @Mutates({ scope: 'instances:write', of: 'Instance', summary: 'Stop it; its place, ports and directory stay', status: 202, answer: instanceView, ifMatch: true, problems: actProblems })
   stop(
     @Param('id', { schema: objectId }) id: string,
     @Query({ schema: instanceWaitQuery }) query: InstanceWaitQuery,
@@ -155,7 +162,7 @@ export class InstancesController {
   }
 
   @Post(':id/retry')
-  @Mutates({ summary: 'Place and start anew what FAILED', status: 202, answer: instanceView, ifMatch: true, newWork: true, problems: ['command_pending', ...actProblems] })
+  @Mutates({ scope: 'instances:write', of: 'Instance', summary: 'Place and start anew what FAILED', status: 202, answer: instanceView, ifMatch: true, newWork: true, problems: ['command_pending', ...actProblems] })
   retry(
     @Param('id', { schema: objectId }) id: string,
     @Query({ schema: instanceWaitQuery }) query: InstanceWaitQuery,
@@ -165,7 +172,7 @@ export class InstancesController {
   }
 
   @Delete(':id')
-  @Mutates({ summary: 'Terminate it: stop, remove and give everything back', status: 202, answer: instanceView, ifMatch: true, problems: actProblems })
+  @Mutates({ scope: 'instances:write', of: 'Instance', summary: 'Terminate it: stop, remove and give everything back', status: 202, answer: instanceView, ifMatch: true, problems: actProblems })
   terminate(
     @Param('id', { schema: objectId }) id: string,
     @Query({ schema: instanceWaitQuery }) query: InstanceWaitQuery,

@@ -5,6 +5,7 @@ import type { HeartbeatRequest, ObservationsRequest, ObservationsResponse, Regis
 import type { WorkerEntries } from '../../stores/etcd/objects';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
+import { Requires } from '../access/requires';
 import { Problems } from '../http/docs';
 import { ApiProblem } from '../http/problem';
 import { AgentGuard, AgentWorker, hasToken } from './agent-guard';
@@ -28,6 +29,7 @@ export class AgentController {
   ) {}
 
   @Post('register')
+  @Requires('observations:write', { agents: true })
   @HttpCode(200)
   @ApiOperation({ summary: 'Say that the agent is there, and on what host' })
   @ApiResponse({ status: 200, standardSchema: registerResponse })
@@ -38,6 +40,7 @@ export class AgentController {
   }
 
   @Post('heartbeat')
+  @Requires('observations:write', { agents: true })
   @HttpCode(204)
   @ApiOperation({ summary: 'Say that the agent is still there' })
   @ApiNoContentResponse({ description: 'The lease was renewed.' })
@@ -47,6 +50,7 @@ export class AgentController {
   }
 
   @Get('plan')
+  @Requires('plan:follow', { agents: true })
   @ApiOperation({ summary: 'Follow the plan: Server-Sent Events snapshot, entry and removed' })
   @ApiProduces('text/event-stream')
   @ApiResponse({ status: 200, description: 'A stream that does not end by itself.', schema: { type: 'string' } })
@@ -63,6 +67,7 @@ export class AgentController {
   }
 
   @Post('observations')
+  @Requires('observations:write', { agents: true })
   @HttpCode(200)
   @ApiOperation({ summary: 'Say what was seen of allocations' })
   @ApiResponse({ status: 200, standardSchema: observationsResponse })

@@ -4,6 +4,7 @@ import type { Workload } from '../../domain/workload';
 import type { WorkerEntries } from '../../stores/etcd/objects';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
+import { Requires } from '../access/requires';
 import { Problems } from '../http/docs';
 import { ApiProblem } from '../http/problem';
 import { AgentGuard, AgentWorker } from './agent-guard';
@@ -19,6 +20,7 @@ export class WorkloadsController {
 
   /** Sent as it is stored: the agent checks it against its hash. */
   @Get(':sha256')
+  @Requires('workloads:read', { agents: true })
   @Header('Content-Type', 'application/json')
   @ApiOperation({ summary: 'Fetch a workload that the plan names' })
   @ApiResponse({ status: 200, description: 'The workload.', schema: { type: 'object' } })

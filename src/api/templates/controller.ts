@@ -18,19 +18,19 @@ export class TemplatesController {
   constructor(@Inject(Templates) private readonly templates: Templates) {}
 
   @Post()
-  @Mutates({ summary: 'Register a worker template', status: 201, answer: templateView, newWork: true, problems: ['template_exists'] })
+  @Mutates({ scope: 'templates:write', summary: 'Register a worker template', status: 201, answer: templateView, newWork: true, problems: ['template_exists'] })
   create(@Body({ schema: createTemplate }) request: CreateTemplate, @Context() context: RequestContext): Promise<Answer<TemplateView>> {
     return this.templates.create(request, context);
   }
 
   @Get()
-  @ReadsOnly({ summary: 'List worker templates, oldest first', answer: templatePage, consistency: 'eventual' })
+  @ReadsOnly({ scope: 'templates:read', summary: 'List worker templates, oldest first', answer: templatePage, consistency: 'eventual' })
   list(@Query({ schema: listTemplatesQuery }) query: ListTemplatesQuery): Promise<Page<TemplateView>> {
     return this.templates.list(query);
   }
 
   @Get(':id')
-  @ReadsOnly({ summary: 'Show a worker template', answer: templateView, consistency: 'read-your-writes', problems: ['template_not_found'] })
+  @ReadsOnly({ scope: 'templates:read', of: 'WorkerTemplate', summary: 'Show a worker template', answer: templateView, consistency: 'read-your-writes', problems: ['template_not_found'] })
   get(@Param('id', { schema: objectId }) id: string, @Query({ schema: readQuery }) query: ReadQuery): Promise<Answer<TemplateView>> {
     return this.templates.get(id, query);
   }

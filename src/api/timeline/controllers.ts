@@ -27,6 +27,8 @@ function timelineController({ kind, path, missing }: Resource): Type {
 
     @Get(':id/timeline')
     @ReadsOnly({
+      scope: kind === 'Instance' ? 'instances:read' : 'workers:read',
+      of: kind,
       summary: "Its changes, and each attempt of its lifecycle's runs with its process and error",
       description: 'Joins the record with what the engine remembers, also of runs that the engine has dropped since.',
       answer: timelinePage,

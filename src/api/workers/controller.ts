@@ -58,6 +58,7 @@ export class WorkersController {
 
   @Post()
   @Mutates({
+    scope: 'workers:write',
     summary: 'Ask for a worker from a template',
     status: 201,
     answer: workerView,
@@ -73,13 +74,15 @@ export class WorkersController {
   }
 
   @Get()
-  @ReadsOnly({ summary: 'List workers, oldest first', answer: workerPage, consistency: 'eventual' })
+  @ReadsOnly({ scope: 'workers:read', summary: 'List workers, oldest first', answer: workerPage, consistency: 'eventual' })
   list(@Query({ schema: listWorkersQuery }) query: ListWorkersQuery): Promise<Page<WorkerDocument>> {
     return this.workers.list(query);
   }
 
   @Get(':id')
   @ReadsOnly({
+    scope: 'workers:read',
+    of: 'Worker',
     summary: 'Show a worker, at once or when it has come to a phase',
     answer: workerView,
     consistency: 'read-your-writes',
@@ -94,19 +97,19 @@ export class WorkersController {
   }
 
   @Get(':id/capacity')
-  @ReadsOnly({ summary: 'Show what it has, has promised and can still promise', answer: capacityView, consistency: 'read-your-writes', problems: ['worker_not_found'] })
+  @ReadsOnly({ scope: 'workers:read', of: 'Worker', summary: 'Show what it has, has promised and can still promise', answer: capacityView, consistency: 'read-your-writes', problems: ['worker_not_found'] })
   capacity(@Param('id', { schema: objectId }) id: string, @Query({ schema: readQuery }) query: ReadQuery): Promise<Answer<CapacityView>> {
     return this.workers.capacity(id, query);
   }
 
   @Get(':id/ports')
-  @ReadsOnly({ summary: 'Show who holds which of its ports', answer: portsView, consistency: 'read-your-writes', problems: ['worker_not_found'] })
+  @ReadsOnly({ scope: 'workers:read', of: 'Worker', summary: 'Show who holds which of its ports', answer: portsView, consistency: 'read-your-writes', problems: ['worker_not_found'] })
   ports(@Param('id', { schema: objectId }) id: string, @Query({ schema: readQuery }) query: ReadQuery): Promise<Answer<PortsView>> {
     return this.workers.ports(id, query);
   }
 
   @Get(':id/instances')
-  @ReadsOnly({ summary: 'List the instances that are placed on it', answer: instancePage, consistency: 'eventual', problems: ['worker_not_found'] })
+  @ReadsOnly({ scope: 'workers:read', of: 'Worker', summary: 'List the instances that are placed on it', answer: instancePage, consistency: 'eventual', problems: ['worker_not_found'] })
   async placed(
     @Param('id', { schema: objectId }) id: string,
     @Query({ schema: workerInstancesQuery }) query: WorkerInstancesQuery,
@@ -118,6 +121,8 @@ export class WorkersController {
   @Patch(':id')
   @ApiConsumes('application/merge-patch+json', 'application/json')
   @Mutates({
+    scope: 'workers:write',
+    of: 'Worker',
     summary: 'Change what may be changed of it (JSON merge patch), or see what that would change',
     status: 200,
     answer: changedWorkerView,
@@ -136,6 +141,8 @@ export class WorkersController {
 
   @Post(':id/rollback')
   @Mutates({
+    scope: 'workers:write',
+    of: 'Worker',
     summary: 'Change what may be changed of it back to what it was at a revision, or see what that would change',
     status: 200,
     answer: changedWorkerView,
@@ -154,6 +161,8 @@ export class WorkersController {
 
   @Post(':id/retry')
   @Mutates({
+    scope: 'workers:write',
+    of: 'Worker',
     summary: 'Provision anew what FAILED',
     status: 202,
     answer: workerView,
@@ -171,6 +180,8 @@ export class WorkersController {
 
   @Delete(':id')
   @Mutates({
+    scope: 'workers:write',
+    of: 'Worker',
     summary: 'Terminate it: it takes no new instances and ends when its last one is gone',
     status: 202,
     answer: workerView,

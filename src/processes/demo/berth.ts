@@ -37,7 +37,10 @@ const pollIntervalMs = 25;
 
 /** The API as any client would use it. */
 export class Berth {
-  constructor(readonly url: string) {}
+  constructor(
+    readonly url: string,
+    private readonly token: string,
+  ) {}
 
   async post<T>(path: string, body?: unknown, contentType = 'application/json'): Promise<T> {
     const text = typeof body === 'string' ? body : body === undefined ? undefined : JSON.stringify(body);
@@ -70,7 +73,8 @@ export class Berth {
   private async request<T>(method: string, path: string, body?: string, contentType?: string): Promise<T> {
     const response = await fetch(`${this.url}/api/v1${path}`, {
       method,
-      ...(body !== undefined && { body, headers: { 'content-type': contentType ?? 'application/json' } }),
+      headers: { authorization: `Bearer ${this.token}`, ...(body !== undefined && { 'content-type': contentType ?? 'application/json' }) },
+      ...(body !== undefined && { body }),
     });
     const text = await response.text();
     const answer = text === '' ? {} : (JSON.parse(text) as unknown);

@@ -1,3 +1,5 @@
+import { credentialsFor } from '../../support/credentials';
+
 /** What came back. `body` is looked at by tests as they expect it to be. */
 export interface Reply<Body> {
   readonly status: number;
@@ -40,7 +42,7 @@ export class Client {
     const text = typeof body === 'string' ? body : body === undefined ? undefined : JSON.stringify(body);
     const response = await fetch(this.url + path, {
       method,
-      headers: { ...(text !== undefined && { 'content-type': 'application/json' }), ...headers },
+      headers: { ...credentialsFor(this.url), ...(text !== undefined && { 'content-type': 'application/json' }), ...headers },
       ...(text !== undefined && { body: text }),
     });
     const answer = await response.text();

@@ -1,3 +1,4 @@
+import { credentialsFor } from '../../support/credentials';
 import { EventStreamParser } from '../../../src/client/event-stream';
 import type { CloudEvent } from '../../../src/domain/events';
 import { eventually } from '../../support/etcd';
@@ -25,7 +26,7 @@ export class EventConsumer {
 
   static async open(url: string, query = '', headers: Record<string, string> = {}): Promise<EventConsumer> {
     const leaving = new AbortController();
-    const response = await fetch(`${url}/api/v1/events${query}`, { headers: { accept: 'text/event-stream', ...headers }, signal: leaving.signal });
+    const response = await fetch(`${url}/api/v1/events${query}`, { headers: { ...credentialsFor(url), accept: 'text/event-stream', ...headers }, signal: leaving.signal });
     if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);
     const consumer = new EventConsumer(response);
     consumer.leaving.signal.addEventListener('abort', () => leaving.abort());

@@ -21,6 +21,8 @@ import { alone, migrate } from '../../../src/stores/mongo/migrate';
 import { Snapshots } from '../../../src/stores/mongo/snapshots';
 import { RetiredObjects } from '../../../src/stores/mongo/retired-objects';
 import { freshDatabase, freshPrefix, testServers } from '../../support/servers';
+import { bootstrapToken } from '../../../src/processes/bootstrap';
+import { rememberToken } from '../../support/credentials';
 import { Client } from './client';
 
 /** What several replicas of the API share: one prefix in etcd, one database. */
@@ -42,6 +44,8 @@ export class TestApi {
 
   private constructor(
     readonly url: string,
+    /** Of the administrator of the platform; `client` carries it. */
+    readonly token: string,
     readonly dependencies: ApiDependencies,
     readonly mongo: MongoConnection,
     /** Every nudge, in order. */
@@ -95,7 +99,10 @@ export class TestApi {
     const app = await createApi(dependencies);
     await app.listen(0, '127.0.0.1');
     const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
-    return new TestApi(`http://127.0.0.1:${port}`, dependencies, mongo, nudges, artifactsDirectory, app);
+    const url = `http://127.0.0.1:${port}`;
+    const token = await bootstrapToken(etcd, 'of a test');
+    rememberToken(url, token);
+    return new TestApi(url, token, dependencies, mongo, nudges, artifactsDirectory, app);
   }
 
   /** All keys below the prefix with their revisions: what a refusal must leave as it was. */

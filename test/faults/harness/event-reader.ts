@@ -1,3 +1,4 @@
+import { credentialsFor } from '../../support/credentials';
 import { BerthClient } from '../../../src/client/berth-client';
 import type { CloudEvent } from '../../../src/domain/events';
 import { pause } from '../../../src/pause';
@@ -46,7 +47,7 @@ export class RandomReader {
       const life = new AbortController();
       const signal = AbortSignal.any([life.signal, this.ended.signal]);
       const death = pause(random() * lifeMsMax, this.ended.signal).then(() => life.abort());
-      const events = new BerthClient({ url }).events({}, { from: this.last === '' ? from : { cursor: this.last }, by, signal });
+      const events = new BerthClient({ url, headers: credentialsFor(url) }).events({}, { from: this.last === '' ? from : { cursor: this.last }, by, signal });
       for await (const event of events) {
         // A life that has ended deals with nothing more, whatever it had received.
         if (signal.aborted) break;

@@ -3,6 +3,8 @@ import { freePorts } from '../../../src/processes/embedded/probes';
 import type { RunDirectory } from '../../../src/processes/embedded/run-directory';
 import { createRunDirectory, workersDirectoryOf } from '../../../src/processes/embedded/run-directory';
 import { EtcdClient } from '../../../src/stores/etcd/client';
+import { bootstrapToken } from '../../../src/processes/bootstrap';
+import { rememberToken } from '../../support/credentials';
 import { TcpProxy } from '../../support/tcp-proxy';
 import { Failpoints } from './armed-failpoints';
 import { Engine } from './engine';
@@ -156,6 +158,8 @@ async function makeParts(options: FaultStackOptions, runDirectory: RunDirectory,
   const ports = await freePorts(options.api ?? 2);
   const apiProxies = await Promise.all(ports.map((port) => TcpProxy.to(`http://127.0.0.1:${port}`)));
   const agentsProxy = await TcpProxy.to(`http://127.0.0.1:${ports[0]}`);
+  const token = await administratorsToken(servers.etcd.address);
+  for (const { url } of [...apiProxies, ...ports.map((port) => ({ url: `http://127.0.0.1:${port}` }))]) rememberToken(url, token);
   const failpoints = new Failpoints(join(directory, 'failpoints'));
   // Agents that the harness starts itself are told by way of its own environment.
   process.env['BERTH_FAILPOINTS'] = failpoints.directory;
@@ -165,6 +169,15 @@ async function makeParts(options: FaultStackOptions, runDirectory: RunDirectory,
   const controls = await Promise.all(Array.from({ length: options.control ?? 2 }, (_, index) => makeControl(processes, index)));
   const runs = new Runs(join(directory, 'runs'));
   return { runDirectory, servers, recorder, engine, apis, controls, apiProxies, agentsProxy, agents, failpoints, runs };
+}
+
+async function administratorsToken(etcdAddress: string): Promise<string> {
+  const client = new EtcdClient({ endpoints: [etcdAddress], prefix: faultPrefix });
+  try {
+    return await bootstrapToken(client, 'of a test');
+  } finally {
+    client.close();
+  }
 }
 
 function environmentOf(directory: string, apiUrl: string): NodeJS.ProcessEnv {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { credentialsFor } from '../../support/credentials';
 import type { Reply } from '../../support/client';
 import type { Call, CallOutcome } from './history';
 
@@ -78,7 +79,7 @@ export class RecordingClient {
 
   /** An answer that is cut off half-way is none. */
   private async send<T>({ url, method, path, body, idempotencyKey }: Call, headers: Record<string, string>): Promise<Reply<T>> {
-    const sent = new Headers(headers);
+    const sent = new Headers({ ...credentialsFor(url), ...headers });
     if (body !== undefined) sent.set('Content-Type', 'application/json');
     if (idempotencyKey !== undefined) sent.set('Idempotency-Key', idempotencyKey);
     const response = await fetch(`${url}/api/v1${path}`, {

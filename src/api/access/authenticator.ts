@@ -1,0 +1,86 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Rejection } from '../../domain/caller';
+import { callerBy } from '../../domain/caller';
+import { platformOrg } from '../../domain/header';
+import type { Caller, PrincipalSpec, TokenSpec } from '../../domain/principal';
+import type { OrgSpec } from '../../domain/tenancy';
+import { isSecretOf, parseToken } from '../../token-secret';
+import type { PresentedToken } from '../../token-secret';
+import { keys } from '../../stores/etcd/keys';
+import type { ApiDependencies } from '../dependencies';
+import { apiDependencies } from '../dependencies';
+import { ApiProblem } from '../http/problem';
+
+/** What a token stands on. */
+interface Known {
+  readonly hash: string | undefined;
+  readonly token: TokenSpec | undefined;
+  readonly principal: PrincipalSpec | undefined;
+  readonly org: OrgSpec | undefined;
+}
+
+/** Reads a value by its key, wherever from. */
+type Read = (key: string) => unknown;
+
+/** Finds out who sends a request, by its bearer token. */
+@Injectable()
+export class Authenticator {
+  constructor(@Inject(apiDependencies) private readonly dependencies: ApiDependencies) {}
+
+  /** `authorization`: the request's header of this name. Throws `unauthenticated`, or `org_suspended`. */
+  async authenticate(authorization: string | undefined): Promise<Caller> {
+    const [, text] = /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(authorization ?? '') ?? [];
+    if (text === undefined) throw unauthenticated('this request carries no bearer token');
+    const presented = parseToken(text);
+    if (presented === undefined) throw unauthenticated(notKnown);
+    return this.byToken(presented);
+  }
+
+  /**
+   * The cache only ever lets in: a token that was made a moment ago may be known to another server alone. Whatever is
+   * refused was looked for in the store, be the secret wrong or the token unknown, so that the time it takes tells neither.
+   */
+  private async byToken(presented: PresentedToken): Promise<Caller> {
+    const known = standing(presented.id, (key) => this.dependencies.cache.get(key)?.value);
+    const caller = isSecretOf(known.hash, presented.secret) ? callerBy(known, presented.id, Date.now()) : 'unknown';
+    if (typeof caller !== 'string') return caller;
+    const present = await this.inStore(presented.id);
+    const result = isSecretOf(present.hash, presented.secret) ? callerBy(present, presented.id, Date.now()) : 'unknown';
+    if (typeof result === 'string') throw this.rejected(result, presented.id);
+    return result;
+  }
+
+  /** One look at the token and its hash, and, only where there is such a token, at whose it is. */
+  private async inStore(id: string): Promise<Known> {
+    const values = new Map<string, unknown>();
+    const { etcd } = this.dependencies;
+    const fetch = async (...wanted: readonly string[]) => {
+      const found = await Promise.all(wanted.map((key) => etcd.get(key)));
+      wanted.forEach((key, index) => values.set(key, found[index]?.value));
+    };
+    await fetch(keys.tokenSpec(id), keys.tokenHash(id));
+    const token = values.get(keys.tokenSpec(id)) as TokenSpec | undefined;
+    if (token !== undefined) await fetch(keys.principalSpec(token.principal), keys.orgSpec(token.org));
+    return standing(id, (key) => values.get(key));
+  }
+
+  private rejected(rejection: Rejection, tokenId: string): ApiProblem {
+    this.dependencies.log.info({ token: tokenId, rejection }, 'a token was refused');
+    if (rejection === 'suspended') return new ApiProblem('org_suspended', 'the organisation is suspended; nobody of it is let in');
+    return unauthenticated(notKnown);
+  }
+}
+
+function standing(tokenId: string, read: Read): Known {
+  const token = read(keys.tokenSpec(tokenId)) as TokenSpec | undefined;
+  const principal = token && (read(keys.principalSpec(token.principal)) as PrincipalSpec | undefined);
+  const org = principal === undefined || principal.org === platformOrg ? undefined : (read(keys.orgSpec(principal.org)) as OrgSpec | undefined);
+  return { hash: (read(keys.tokenHash(tokenId)) as { readonly hash?: string } | undefined)?.hash, token, principal, org };
+}
+
+const notKnown = 'the token is not known, or no longer good';
+
+/** Says what to bring, and nothing of why this was not it. */
+export function unauthenticated(detail: string): ApiProblem {
+  return new ApiProblem('unauthenticated', `${detail}; send "Authorization: Bearer <token>"`, { headers: { 'WWW-Authenticate': 'Bearer' } });
+}

@@ -1,0 +1,32 @@
+import type { Caller, PrincipalSpec, TokenSpec } from './principal';
+import type { Scope } from './scopes';
+import { scopesOfRole } from './scopes';
+import type { OrgSpec } from './tenancy';
+
+/** Why somebody is not let in, for the log; whoever asks hears only whether the credential is good. */
+export type Rejection = 'unknown' | 'revoked' | 'expired' | 'disabled' | 'suspended';
+
+/** What a credential stands on, as it is now. */
+export interface Standing {
+  readonly token?: TokenSpec | undefined;
+  readonly principal: PrincipalSpec | undefined;
+  /** Of the principal; none for the platform, and for the org `default` of a store that has no heads of orgs. */
+  readonly org: OrgSpec | undefined;
+}
+
+/** Whom a credential lets in. `credential` names what was shown: the token's id, or `oidc`. */
+export function callerBy({ token, principal, org }: Standing, credential: string, nowMs: number): Caller | Rejection {
+  if (token !== undefined && token.revokedAt !== undefined) return 'revoked';
+  if (token !== undefined && Date.parse(token.expiresAt) <= nowMs) return 'expired';
+  if (principal === undefined) return 'unknown';
+  if (principal.disabled) return 'disabled';
+  if (org?.suspended) return 'suspended';
+  const { id, type, name, projects } = principal;
+  return { id, type, name, org: principal.org, ...(projects && { projects }), scopes: scopesOf(principal, token), credential };
+}
+
+/** Everything that the roles give and what was given beside them, as far as the token lets it through. */
+function scopesOf({ roles, scopes }: PrincipalSpec, token: TokenSpec | undefined): ReadonlySet<Scope> {
+  const given = new Set([...roles.flatMap((role) => scopesOfRole[role]), ...scopes]);
+  return token?.scopes === undefined ? given : new Set(token.scopes.filter((scope) => given.has(scope)));
+}

@@ -10,7 +10,7 @@ import type { WorkerEntries } from '../../src/stores/etcd/objects';
 import { ledgerRepairDecision } from '../../src/stores/etcd/repair-decisions';
 import { Lifecycle } from './support/lifecycle';
 import { Objects } from './support/objects';
-import { TestApi } from './support/test-api';
+import { TestApi, toldWorld } from './support/test-api';
 
 const admin = '/api/v1/admin';
 let api: TestApi;
@@ -22,7 +22,7 @@ let allocationId: string;
 
 /** A worker with one instance, RUNNING, on port 2000. */
 beforeEach(async () => {
-  api = await TestApi.start();
+  api = await TestApi.start(toldWorld());
   objects = new Objects(api);
   lifecycle = new Lifecycle(api);
   await objects.definition();
@@ -116,7 +116,7 @@ test.each(damages)('%s is found; a dry run changes nothing, a repair mends it an
 
   const log = await api.client.get<EventLogDocument>(`${admin}/objects/workers/${workerId}/events`);
   expect(log.body.gaps).toEqual([]);
-  expect(log.body.items.at(-1)!.event).toMatchObject({ type: 'berth.worker.ledger-repaired', actor: 'user:local', worker: workerId, data: { repaired: expect.anything() } });
+  expect(log.body.items.at(-1)!.event).toMatchObject({ type: 'berth.worker.ledger-repaired', actor: expect.stringMatching(/^user:p-/), worker: workerId, data: { repaired: expect.anything() } });
   expect(JSON.stringify(log.body.items.at(-1))).not.toContain('agentTokenHash');
   expect((await api.client.post<RebuildDocument>(`${admin}/projections/live/rebuild`)).body.differences).toEqual([]);
   expect(await repair('?dryRun=false')).toMatchObject({ repairs: [] });
@@ -154,7 +154,7 @@ test('a repair that somebody was faster than writes nothing', async () => {
   await changePorts((ports) => value(claimPorts(ports, [2050])));
   const state = await fresh.everything();
   const { repairs } = planRepair(ledgerOf(state));
-  const decision = ledgerRepairDecision(state.workers[0]!, new Map(), repairs[0]!, { cause: { actor: 'user:local' }, time: new Date().toISOString() });
+  const decision = ledgerRepairDecision(state.workers[0]!, new Map(), repairs[0]!, { cause: { actor: 'user:test' }, time: new Date().toISOString() });
   await lifecycle.place((await objects.instance()).id, workerId, { http: 2001 });
   const before = await api.keys();
   expect(await committer.commit(decision)).toMatchObject({ kind: 'changed', keys: expect.arrayContaining([keys.workerPorts(workerId)]) });

@@ -163,7 +163,7 @@ describe('a reader who does not read', () => {
   function openDeaf(api: TestApi) {
     const { hostname, port } = new URL(api.url);
     const socket = connect({ host: hostname, port: Number(port) }).pause();
-    socket.write(`GET /api/v1/events HTTP/1.1\r\nHost: ${hostname}:${port}\r\nAccept: text/event-stream\r\n\r\n`);
+    socket.write(`GET /api/v1/events HTTP/1.1\r\nHost: ${hostname}:${port}\r\nAuthorization: Bearer ${api.token}\r\nAccept: text/event-stream\r\n\r\n`);
     socket.on('error', () => undefined);
     return socket;
   }

@@ -83,7 +83,7 @@ describe.each<[string, (api: TestApi) => Promise<void>]>([
         { path: 'status.conditions.Scheduled', after: expect.objectContaining({ status: 'True' }) },
       ]),
     );
-    expect(items[4]).toMatchObject({ actor: 'user:local', requestId: 'the-end', correlationId: 'the-end' });
+    expect(items[4]).toMatchObject({ actor: 'user:p-administrator', requestId: 'the-end', correlationId: 'the-end' });
     expect(items[4]!.changes.map((change) => change.path)).toEqual(['spec.deletionRequestedAt', 'spec.intent', 'spec.intentGeneration']);
     expect(items[6]!.changes).toContainEqual({ path: 'allocation', before: expect.objectContaining({ workerId }) });
     expect(JSON.stringify(items)).not.toMatch(/lastReconcileTime|lastTransitionTime|"observedGeneration|schemaVersion/);
@@ -160,7 +160,8 @@ test('what is not there, or is of another kind, has none', async () => {
 });
 
 test.each(['', 'revision=1&sequence=1', 'revision=x', 'time=yesterday', 'time=2026-01-01', 'sequence=-1', 'at=1'])('a snapshot is asked for by one moment: ?%s is refused', async (query) => {
-  expect(await api.client.get(`${workers}/w-1/snapshot?${query}`)).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
+  const { workerId } = await lived();
+  expect(await api.client.get(`${workers}/${workerId}/snapshot?${query}`)).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
 });
 
 test('what moves from the outbox to the record while it is read is there, and once', async () => {

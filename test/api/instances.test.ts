@@ -193,7 +193,7 @@ describe('an act', () => {
     expect(tries).toBe(5);
     expect(reply).toMatchObject({
       status: 409,
-      body: { code: 'conflict', retryable: true, changedBy: 'user:local', changed: [`instances/${instance.id}/state`] },
+      body: { code: 'conflict', retryable: true, changedBy: 'user:p-administrator', changed: [`instances/${instance.id}/state`] },
     });
   });
 });

@@ -49,7 +49,7 @@ describe('a patch of an instance', () => {
     expect(reply.headers.get('etag')).toBe(`"${reply.body.revision}"`);
     expect(api.nudges.at(-1)).toBe(`Instance ${id}`);
     const history = await api.client.get<HistoryPage>(`${instances}/${id}/history?minRevision=${reply.body.revision}`);
-    expect(history.body.items[1]).toMatchObject({ type: 'berth.instance.patch-requested', actor: 'user:local', changes: reply.body.changes });
+    expect(history.body.items[1]).toMatchObject({ type: 'berth.instance.patch-requested', actor: 'user:p-administrator', changes: reply.body.changes });
   });
 
   test('leaves the intent, and gets its status’ word through a waiting that began before it', async () => {
@@ -143,7 +143,7 @@ describe('two who change one object', () => {
         ]);
         const [winner, loser] = replies[0].status === 200 ? replies : [replies[1], replies[0]];
         expect(winner).toMatchObject({ status: 200, body: { generation: 2 } });
-        expect(loser).toMatchObject({ status: 412, body: { code: 'precondition_failed', changedBy: 'user:local', generation: 2, changedAt: winner.body['updatedAt'] } });
+        expect(loser).toMatchObject({ status: 412, body: { code: 'precondition_failed', changedBy: 'user:p-administrator', generation: 2, changedAt: winner.body['updatedAt'] } });
         expect(loser.headers.get('etag')).toBe(winner.headers.get('etag'));
         const { body } = await api.client.get<InstanceDocument>(`${path}?minRevision=${winner.headers.get('berth-revision')}`);
         expect(body).toMatchObject({ generation: 2, labels: winner.body['labels'] });
@@ -172,7 +172,7 @@ test('a worker’s labels and pause can be changed, and nothing else of it', asy
   expect(api.nudges.at(-1)).toBe(`Worker ${id}`);
   const refused = await api.client.patch<ProblemBody>(path, { cpuRatio: 9 });
   expect(refused).toMatchObject({ status: 400, body: { detail: expect.stringContaining('can be changed: labels, paused') } });
-  expect(await api.client.patch(path, { paused: false }, { 'if-match': '"1"' })).toMatchObject({ status: 412, body: { changedBy: 'user:local' } });
+  expect(await api.client.patch(path, { paused: false }, { 'if-match': '"1"' })).toMatchObject({ status: 412, body: { changedBy: 'user:p-administrator' } });
 });
 
 test('definitions and templates are not changed', async () => {

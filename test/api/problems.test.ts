@@ -1,3 +1,4 @@
+import { credentialsFor } from '../support/credentials';
 import http from 'node:http';
 import { ApiProblem, problemKinds } from '../../src/api/http/problem';
 import type { ApiDependencies } from '../../src/api/dependencies';
@@ -76,8 +77,10 @@ test.each([
   ['a name that was given this address', { host: 'berth.example.org:8080' }],
 ])('what %s has a browser send is refused', async (_what, headers) => {
   const { hostname, port } = new URL(api.url);
-  const status = (sent: Record<string, string>) =>
-    new Promise((resolve, reject) => http.request({ hostname, port, method: 'POST', path: '/api/v1/admin/nudge-all', headers: sent }, (reply) => resolve(reply.resume().statusCode)).on('error', reject).end());
+  const status = (own: Record<string, string>) => {
+    const sent = { hostname, port, method: 'POST', path: '/api/v1/admin/nudge-all', headers: { ...credentialsFor(api.url), ...own } };
+    return new Promise((resolve, reject) => http.request(sent, (reply) => resolve(reply.resume().statusCode)).on('error', reject).end());
+  };
   expect(await status(headers)).toBe(403);
   expect(await status({ origin: api.url, host: `localhost:${port}` })).toBe(200);
 });
@@ -97,7 +100,7 @@ test('a request id that is given is kept, one that could break a log is not', as
 test('what the request says of itself is in the events: actor, request, key, correlation', async () => {
   const made = await api.client.post<InstanceDocument>(instances, web, { 'x-request-id': 'req-1', 'idempotency-key': 'key-1' });
   const events = await api.client.get<{ items: unknown[] }>(`${instances}/${made.body.id}/events?minRevision=${made.body.revision}`);
-  expect(events.body.items).toMatchObject([{ actor: 'user:local', requestid: 'req-1', idempotencykey: 'key-1', correlationid: 'req-1' }]);
+  expect(events.body.items).toMatchObject([{ actor: 'user:p-administrator', requestid: 'req-1', idempotencykey: 'key-1', correlationid: 'req-1' }]);
 });
 
 test('a commit of which nobody knows may be repeated with the same key, and happens once', async () => {
@@ -125,7 +128,7 @@ test('a fault of ours says nothing about itself', async () => {
 
 test('a body that is cut off is no fault of ours', async () => {
   const { port } = new URL(api.url);
-  const request = http.request({ port, host: '127.0.0.1', method: 'POST', path: instances, headers: { 'content-type': 'application/json', 'content-length': '100' } });
+  const request = http.request({ port, host: '127.0.0.1', method: 'POST', path: instances, headers: { ...credentialsFor(api.url), 'content-type': 'application/json', 'content-length': '100' } });
   request.on('error', () => undefined);
   request.write('{');
   await new Promise((resolve) => setTimeout(resolve, 50));

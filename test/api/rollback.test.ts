@@ -104,7 +104,7 @@ test('to what never was is refused, and so is what was decided on another spec',
   }
   expect(await rollback(created.id, { revision: 1e300 })).toMatchObject({ body: { detail: 'revision: expected a revision, a whole number, found 1e+300' } });
   expect(await rollback('i-none', { sequence: 1 })).toMatchObject({ status: 404, body: { code: 'instance_not_found' } });
-  expect(await rollback(created.id, { sequence: 1 }, '', { 'if-match': `"${created.revision}"` })).toMatchObject({ status: 412, body: { changedBy: 'user:local' } });
+  expect(await rollback(created.id, { sequence: 1 }, '', { 'if-match': `"${created.revision}"` })).toMatchObject({ status: 412, body: { changedBy: 'user:p-administrator' } });
   expect(await api.keys()).toEqual(before);
 });
 

@@ -1,4 +1,4 @@
-import { bootstrapToken } from '../../src/processes/bootstrap';
+import { seedAdministrator } from './administrator';
 import { rememberToken } from './credentials';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -124,7 +124,7 @@ export class LifecycleLab {
     const agentEntry = join(__dirname, '../../dist/processes/agent.js');
     const provider = new LocalProvider({ root: join(directory, 'workers'), apiUrl: url, agentEntry, address: '127.0.0.1' });
     const committer = new FaultyCommitter(live.client, () => 1);
-    rememberToken(url, await bootstrapToken(live.client, 'of a test'));
+    rememberToken(url, await seedAdministrator(live.client));
     return new LifecycleLab(live, documents, api, committer, provider, directory, url);
   }
 

@@ -22,6 +22,7 @@ import { Snapshots } from '../../../src/stores/mongo/snapshots';
 import { RetiredObjects } from '../../../src/stores/mongo/retired-objects';
 import { freshDatabase, freshPrefix, testServers } from '../../support/servers';
 import { bootstrapToken } from '../../../src/processes/bootstrap';
+import { seedAdministrator } from '../../support/administrator';
 import { rememberToken } from '../../support/credentials';
 import { Client } from './client';
 
@@ -32,10 +33,17 @@ export interface World {
   readonly etcdEndpoint?: string;
   readonly etcdQuotaBytes?: number;
   readonly health?: readonly DependencyHealth[];
+  /** How the administrator gets a token; else it is there from before anything was recorded. */
+  readonly bootstrap?: (etcd: EtcdClient) => Promise<string>;
 }
 
 export function freshWorld(options: Partial<World> = {}): World {
   return { prefix: `${freshPrefix()}/`, database: freshDatabase(), ...options };
+}
+
+/** A world whose log tells of everything in it: of its administrator, too, and of a token for each of its replicas. */
+export function toldWorld(): World {
+  return freshWorld({ bootstrap: (etcd) => bootstrapToken(etcd, 'of a test') });
 }
 
 /** One replica of the API on real stores, listening on a free port. Nothing drives lifecycles: tests do. */
@@ -100,7 +108,7 @@ export class TestApi {
     await app.listen(0, '127.0.0.1');
     const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
     const url = `http://127.0.0.1:${port}`;
-    const token = await bootstrapToken(etcd, 'of a test');
+    const token = await (world.bootstrap ?? seedAdministrator)(etcd);
     rememberToken(url, token);
     return new TestApi(url, token, dependencies, mongo, nudges, artifactsDirectory, app);
   }

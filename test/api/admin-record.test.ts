@@ -7,7 +7,7 @@ import type { ProblemBody } from './support/client';
 import { Lifecycle } from './support/lifecycle';
 import { instances, Objects } from './support/objects';
 import { project } from './support/projecting';
-import { freshWorld, TestApi, toldWorld } from './support/test-api';
+import { TestApi, toldWorld } from './support/test-api';
 
 const admin = '/api/v1/admin';
 let api: TestApi;

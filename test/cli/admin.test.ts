@@ -88,7 +88,7 @@ describe('for people', () => {
 });
 
 test('for programs the answer is JSON, wherever the option stands', async () => {
-  const outputs = [await admin('invariants', '-o', 'json'), await berth(['-o', 'json', '--server', api.url, 'admin', 'invariants'])];
+  const outputs = [await admin('invariants', '-o', 'json'), await berth(['-o', 'json', '--server', api.url, 'admin', 'invariants'], { BERTH_TOKEN: api.token })];
   for (const { code, out } of outputs) {
     expect(code).toBe(0);
     expect(JSON.parse(out) as InvariantsDocument).toMatchObject({ findings: [], findingsTotal: 0, instances: 1, workers: 1 });

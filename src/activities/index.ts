@@ -1,6 +1,7 @@
 import { activityInfo, Context } from '@temporalio/activity';
 import { failpoint } from '../failpoints';
 import type { Answer, LifecycleStep, ObjectReference } from '../domain/answer';
+import { redact, redactError } from '../domain/redaction';
 import { instanceSteps } from '../domain/instance-steps';
 import { workerSteps } from '../domain/worker-steps';
 import type { InstanceLifecycle } from './instance-lifecycle';
@@ -52,7 +53,7 @@ export function createActivities(dependencies: ActivityDependencies): LifecycleA
     await failpoint('before-step', `${object.kind === 'Instance' ? 'instances' : 'workers'}/${object.id}/${step}`);
     return withHeartbeats((context) => lifecycle.run(step, object.id, context));
   };
-  return {
+  return withoutCredentials({
     ...(Object.fromEntries([...steps].map((step) => [step, run(step)])) as Record<LifecycleStep, ReturnType<typeof run>>),
     look: (object) => (object.kind === 'Instance' ? instances : workers).look(object.id),
     requestRetry: (object, updateId) => requestRetry.request(object, updateId),
@@ -61,7 +62,20 @@ export function createActivities(dependencies: ActivityDependencies): LifecycleA
     sweepBodies: () => bodySweep.run(endOfActivity()),
     deleteOldSnapshots: () => snapshotRetention.run(endOfActivity()),
     mirrorRuns: () => runMirror.run(endOfActivity()),
-  };
+  });
+}
+
+/** What an activity fails with is kept by the engine, and shown to whoever sees its UI. */
+function withoutCredentials<Activities extends object>(activities: Activities): Activities {
+  type Act = (...given: unknown[]) => Promise<unknown>;
+  const wrapped = Object.entries(activities as Record<string, Act>).map(([name, act]): [string, Act] => [
+    name,
+    (...given) =>
+      act(...given).catch((error: unknown) => {
+        throw redactError(error);
+      }),
+  ]);
+  return Object.fromEntries(wrapped) as Activities;
 }
 
 /** Aborted when the process is about to end: what maintenance has not done by then is left to its next run. */
@@ -78,7 +92,7 @@ async function withHeartbeats(act: (context: StepContext) => Promise<Answer>): P
   const timer = setInterval(() => context.heartbeat(detail), heartbeatIntervalMs);
   try {
     context.heartbeat(detail);
-    return await act({ visible, signal: context.cancellationSignal, report: (said) => void (detail = said) });
+    return await act({ visible, signal: context.cancellationSignal, report: (said) => void (detail = redact(said)) });
   } finally {
     clearInterval(timer);
   }

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { Logger } from 'pino';
 import type { Answer, LifecycleStep } from '../domain/answer';
 import type { InstanceView } from '../domain/instance';
 import type { InstanceChange, Moment } from '../domain/instance-changes';
@@ -21,6 +22,8 @@ import type { Clock } from './clock';
 import type { Placement } from './placement';
 import type { StepContext } from './step-context';
 import { patienceMs } from './step-context';
+import { logCommitted, logFailure } from './step-log';
+import type { StepOf } from './step-log';
 import { afterCommit } from './views';
 import type { WorkloadFault, Workloads } from './workload';
 import { presentWorkflowRun } from './workflow-run';
@@ -38,6 +41,7 @@ export interface InstanceLifecycleDependencies {
   readonly placement: Placement;
   readonly workloads: Workloads;
   readonly clock: Clock;
+  readonly log: Logger;
 }
 
 /**
@@ -79,6 +83,10 @@ export class InstanceLifecycle {
   }
 
   private act(step: InstanceStep, entries: InstanceEntries, context: StepContext): Promise<Answer> {
+    return logFailure(this.dependencies.log, stepOf(step, entries), () => this.doStep(step, entries, context));
+  }
+
+  private async doStep(step: InstanceStep, entries: InstanceEntries, context: StepContext): Promise<Answer> {
     if (isHostStep(step)) return this.actOnHost(step, entries, context);
     const view = viewOf(entries);
     const moment = this.moment();
@@ -175,6 +183,7 @@ export class InstanceLifecycle {
     if (outcome.kind === 'refused') throw new LedgerFaultError(entries.id, outcome.refusal.message);
     if (outcome.kind !== 'done' || outcome.repeated) return undefined;
     this.committed.set(entries.id, outcome.revision);
+    logCommitted(this.dependencies.log, stepOf(commit.step, entries), { outcome: commit.outcome, phase: change.status.phase, revision: outcome.revision });
     return afterCommit(entries, decision.puts[0]!.value as InstanceView['status'], change, outcome.revision);
   }
 
@@ -217,6 +226,10 @@ export class LedgerFaultError extends Error {
     super(`the ledger refuses what instance ${instanceId} gives back: ${detail}`);
     this.name = 'LedgerFaultError';
   }
+}
+
+function stepOf(step: string, { id, spec }: InstanceEntries): StepOf {
+  return { kind: 'Instance', id, step, cause: spec.value.cause };
 }
 
 function timedOut(step: HostStep, entries: InstanceEntries): ObservedFailure {

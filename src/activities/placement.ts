@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { Allocation } from '../domain/instance';
 import type { InstanceChange } from '../domain/instance-changes';
 import { queued, scheduled } from '../domain/instance-changes';
@@ -12,6 +13,7 @@ import { viewOf } from '../stores/etcd/views';
 import type { Clock } from './clock';
 import type { Fleet } from './fleet';
 import { requestOf } from './fleet';
+import { logCommitted } from './step-log';
 import { afterCommit } from './views';
 import { presentWorkflowRun } from './workflow-run';
 
@@ -28,6 +30,7 @@ export interface PlacementDependencies {
   readonly committer: Committer;
   readonly fleet: Fleet;
   readonly clock: Clock;
+  readonly log: Logger;
 }
 
 /** Plans on the cache, commits optimistically, and plans anew where somebody else was faster. */
@@ -83,6 +86,8 @@ export class Placement {
 
   private outcomeOf(entries: InstanceEntries, change: InstanceChange, status: InstanceEntries['status']['value'], outcome: CommitOutcome): ScheduleOutcome {
     if (outcome.kind !== 'done' || outcome.repeated) return { kind: 'look again' };
+    const step = { kind: 'Instance', id: entries.id, step: 'schedule', cause: entries.spec.value.cause } as const;
+    logCommitted(this.dependencies.log, step, { outcome: change.allocate ? `place on ${change.allocate.workerId}` : 'queue', phase: status.phase, revision: outcome.revision });
     return { kind: 'committed', entries: afterCommit(entries, status, change, outcome.revision) };
   }
 

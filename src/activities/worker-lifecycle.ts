@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { Logger } from 'pino';
 import type { Answer, LifecycleStep } from '../domain/answer';
 import type { Moment } from '../domain/instance-changes';
 import type { ObservedFailure } from '../domain/plan';
@@ -32,6 +33,8 @@ import { answerForWorker, goneAnswer } from './answers';
 import type { Clock } from './clock';
 import type { StepContext } from './step-context';
 import { patienceMs } from './step-context';
+import { logCommitted, logFailure } from './step-log';
+import type { StepOf } from './step-log';
 import { presentWorkflowRun } from './workflow-run';
 
 export interface WorkerLifecycleDependencies {
@@ -41,6 +44,7 @@ export interface WorkerLifecycleDependencies {
   /** By the name that templates use. */
   readonly providers: ReadonlyMap<string, Provider>;
   readonly clock: Clock;
+  readonly log: Logger;
 }
 
 /** What a worker's lifecycle may do; see InstanceLifecycle for the shape that both share. */
@@ -57,11 +61,11 @@ export class WorkerLifecycle {
     return this.ofExisting(id, async (entries) => {
       const due = nextForWorker(workerViewOf(entries), this.dependencies.clock.nowMs());
       if (due.kind !== 'run' || due.step !== step) return this.answer(entries);
-      return this.act(due.step, entries, context);
+      return logFailure(this.dependencies.log, stepOf(step, entries), () => this.act(due.step, entries, context));
     });
   }
 
-  private act(step: WorkerStep, entries: WorkerEntries, context: StepContext): Promise<Answer> {
+  private async act(step: WorkerStep, entries: WorkerEntries, context: StepContext): Promise<Answer> {
     const view = workerViewOf(entries);
     const moment = this.moment();
     switch (step) {
@@ -175,6 +179,7 @@ export class WorkerLifecycle {
     const decision = workerDecision(entries, change, { step, outcome, actor: 'lifecycle', workflowRun: presentWorkflowRun() });
     const committed = await this.dependencies.committer.commit(decision);
     if (committed.kind !== 'done' || committed.repeated) return undefined;
+    logCommitted(this.dependencies.log, stepOf(step, entries), { outcome, phase: change.status.phase, revision: committed.revision });
     return { ...entries, status: { value: decision.puts[0]!.value as WorkerStatus, revision: committed.revision } };
   }
 
@@ -197,6 +202,10 @@ export class WorkerLifecycle {
     }
     return act(entries);
   }
+}
+
+function stepOf(step: string, { id, spec }: WorkerEntries): StepOf {
+  return { kind: 'Worker', id, step, cause: spec.value.cause };
 }
 
 function failureOf(error: unknown): ObservedFailure {

@@ -6,6 +6,7 @@ import { firstEpochs } from '../domain/epochs';
 import type { PlannedEntry } from '../domain/plan';
 import { floorAfter } from '../domain/plan-floor';
 import { isNewEpoch } from '../domain/plan-merge';
+import { loggedCause } from '../domain/trace-context';
 import type { Workload } from '../domain/workload';
 import { instanceDirectory } from '../drivers/runtimes/host-directory';
 import { RuntimeFailure } from '../drivers/runtimes/runtime';
@@ -92,6 +93,13 @@ export class Allocation {
     if (heard) this.stopFloor = floorAfter({ entry: heard, floor: this.stopFloor }, entry, this.epochs);
     if (entry.wanted !== 'running') this.stopFloor = Math.max(this.stopFloor, entry.attempt);
     this.heard = entry;
+    this.log.info({ wanted: entry.wanted, attempt: entry.attempt, planRevision: entry.revision }, 'the plan says what is wanted');
+  }
+
+  /** Lines of it name the request that its newest entry follows from. */
+  private get log(): Logger {
+    const { id: allocationId, instanceId, heard } = this;
+    return this.host.logger.child({ allocationId, instanceId, ...loggedCause(heard ?? {}) });
   }
 
   /** Takes up what a former agent process has left. Resolves once it is known what runs; the rest follows by itself. */
@@ -134,7 +142,7 @@ export class Allocation {
         await this.reconcile();
         backoff.reset();
       } catch (error) {
-        this.host.logger.error({ err: error, allocationId: this.id }, 'could not act on the plan; trying again');
+        this.log.error({ err: error }, 'could not act on the plan; trying again');
         if (!this.isDue && !this.isClosed) await sleep(backoff.next(), this.wakeUp.signal);
         this.isDue = true;
       }
@@ -211,7 +219,7 @@ export class Allocation {
   }
 
   private fail(attempt: number, error: unknown): void {
-    this.host.logger.warn({ err: error, allocationId: this.id, attempt }, 'attempt failed');
+    this.log.warn({ err: error, attempt }, 'attempt failed');
     this.ended = { attempt, state: 'failed', components: {}, failure: observedFailure(error) };
     this.poke();
   }
@@ -297,7 +305,7 @@ export class Allocation {
   /** Like `save`, but a full disk does not keep what runs from being stopped, nor its end from being told. */
   private async note(record: Omit<AllocationRecord, 'schemaVersion'>, options = { durable: false }): Promise<void> {
     await this.save(record, options).catch((error: unknown) => {
-      this.host.logger.error({ err: error, allocationId: this.id }, 'could not write to disk what became of an allocation');
+      this.log.error({ err: error }, 'could not write to disk what became of an allocation');
       this.record = { schemaVersion: 1, ...record };
     });
   }
@@ -324,6 +332,7 @@ export class Allocation {
     const text = JSON.stringify(observation);
     if (text === this.lastReport) return;
     this.lastReport = text;
+    this.log.info({ state: observation.state, attempt: observation.attempt }, 'observed');
     this.host.report({ ...observation, observedAt: new Date().toISOString() });
   }
 }

@@ -6,6 +6,7 @@ import { Authenticator } from './access/authenticator';
 import { authentication } from './access/guard';
 import { ApiModule } from './api-module';
 import type { ApiDependencies } from './dependencies';
+import { accessLog } from './http/access-log';
 import { AnswerInterceptor } from './http/answer';
 import { bodyReaders } from './http/body';
 import { requestContext } from './http/context';
@@ -26,7 +27,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<INestApp
   });
   app.disable('x-powered-by');
   app.disable('etag'); // Ours are revisions, not hashes of answers.
-  app.use(requestContext, refuseOtherSites, authentication(app.get(Authenticator)), ...bodyReaders);
+  app.use(requestContext, accessLog(dependencies.log), refuseOtherSites, authentication(app.get(Authenticator)), ...bodyReaders);
   const routes = serveOpenApi(app);
   app.useGlobalPipes(new ValidationPipe());
   app.useGlobalInterceptors(new StandardSchemaSerializerInterceptor(app.get(Reflector)), new AnswerInterceptor());

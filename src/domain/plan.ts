@@ -18,6 +18,9 @@ export interface PlanEntry {
   readonly wanted: Wanted;
   /** SHA-256 of the workload document. */
   readonly workloadHash: string;
+  /** The request that it follows from, for the agent's log; entries of older versions say none. */
+  readonly requestId?: string;
+  readonly traceparent?: string;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { statusMessageCharactersMax } from './limits';
 import type { FailureClass } from './plan';
+import { redact } from './redaction';
 
 /** A typed statement about an object; `lastTransitionTime` moves only when `status` does. */
 export interface Condition {
@@ -71,8 +72,9 @@ export function withCondition(conditions: readonly Condition[], next: Condition)
   return same ? conditions : conditions.map((condition) => (condition === former ? merged : condition));
 }
 
-/** Texts in status are cut, never refused, so that a lifecycle can always record its end. */
-export function cutMessage(text: string): string {
+/** Texts in status are cut, never refused, so that a lifecycle can always record its end; credentials are taken out of them before. */
+export function cutMessage(given: string): string {
+  const text = redact(given);
   if (text.length <= statusMessageCharactersMax) return text;
   // Half of a surrogate pair would come back from a store as another character, and the record would seem forged.
   const kept = text.slice(0, statusMessageCharactersMax - 1).replace(/[\uD800-\uDBFF]$/, '');

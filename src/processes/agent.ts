@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { pino } from 'pino';
 import { Agent, type AgentStopOptions } from '../agent/agent';
 import { parseAgentConfig } from '../agent/config';
+import { redact } from '../domain/redaction';
 import { claimDirectory } from '../drivers/runtimes/directory-claim';
+import { createLog } from './log';
 
 /**
  * The agent of a host: `node agent.js --config <file>`. SIGTERM ends the agent and leaves its instances running, to be
@@ -17,7 +18,7 @@ async function main(): Promise<void> {
   const text = await readFile(values.config, 'utf8');
   const config = parseAgentConfig(text, path.basename(values.config));
 
-  const logger = pino({ base: { process: 'agent', workerId: config.workerId } });
+  const logger = createLog('agent', process.env['BERTH_LOG_LEVEL'], { workerId: config.workerId });
   const giveBack = claimDirectory(config.directory, createHash('sha256').update(text).digest('hex'));
   const agent = new Agent({ ...config, logger });
 
@@ -34,6 +35,6 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(`${redact(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`);
   process.exit(1);
 });

@@ -59,7 +59,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   const nudges = new Nudges({ engine: temporal, taskQueue: engine.taskQueue, startOf: lifecycleStartsFrom(live.cached), onProblem });
   const nudge = nudges.nudge.bind(nudges);
   const fleet = new Fleet(live.cached);
-  const placement = new Placement({ ...live, fleet, clock: systemClock });
+  const placement = new Placement({ ...live, fleet, clock: systemClock, log });
   const activities = wireActivities(options, placement, nudge, temporal);
   const native = await connectWorkers(engine);
   const create = () => createEngineWorker(native, engine, activities, options.buildId);
@@ -111,7 +111,7 @@ function openUpkeep(client: EtcdClient, settings: ControlPlaneOptions['settings'
 }
 
 function wireActivities(
-  { live, documents, providers, settings }: ControlPlaneOptions,
+  { live, documents, providers, settings, log }: ControlPlaneOptions,
   placement: Placement,
   nudge: Nudges['nudge'],
   temporal: EngineCalls,
@@ -123,9 +123,10 @@ function wireActivities(
       ...live,
       placement,
       clock,
+      log,
       workloads: new Workloads({ ...live, definitions: documents.definitions, artifacts: documents.artifacts, workloads: documents.workloads }),
     }),
-    workers: new WorkerLifecycle({ ...live, providers, clock }),
+    workers: new WorkerLifecycle({ ...live, providers, clock, log }),
     requestRetry: new RequestRetry({ ...live, clock }),
     ledgerAudit: new LedgerAudit({ ...live, reports: documents.reports, hasLifecycle: (object) => hasLifecycle(temporal, object), nudge, clock }),
     retirement: new Retirement({ ...live, retired: documents.retired, reports: documents.reports, retentionMs, clock }),

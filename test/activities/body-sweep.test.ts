@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import pino from 'pino';
 import { SweepTakenOverError } from '../../src/activities/body-sweep';
 import { systemClock } from '../../src/activities/clock';
 import { Fleet } from '../../src/activities/fleet';
@@ -112,9 +113,10 @@ async function placedInstance(): Promise<{ readonly id: string; readonly workerI
 function lifecycles(): InstanceLifecycle {
   const { etcd: client, cached, fresh, definitionBodies: definitions, artifactBodies: artifacts } = api.dependencies;
   const clock = systemClock;
-  const placement = new Placement({ client, cached, committer, fleet: new Fleet(cached), clock });
+  const log = pino({ level: 'silent' });
+  const placement = new Placement({ client, cached, committer, fleet: new Fleet(cached), clock, log });
   const workloads = new Workloads({ cached, fresh, definitions, artifacts, workloads: workloadBodies(api.mongo) });
-  return new InstanceLifecycle({ fresh, cached, committer, placement, workloads, clock });
+  return new InstanceLifecycle({ fresh, cached, committer, placement, workloads, clock, log });
 }
 
 /** Runs the start; nobody obeys it. */

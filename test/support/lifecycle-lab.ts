@@ -79,18 +79,19 @@ export class LifecycleLab {
     url: string,
   ) {
     const clock = systemClock;
+    const log = pino({ level: 'silent' });
     this.client = new Client(url);
     const fleet = new Fleet(live.cached);
-    const placement = new Placement({ ...live, committer, fleet, clock });
+    const placement = new Placement({ ...live, committer, fleet, clock, log });
     const workloads = new Workloads({ ...live, ...documents });
-    this.instances = new InstanceLifecycle({ ...live, committer, placement, workloads, clock });
+    this.instances = new InstanceLifecycle({ ...live, committer, placement, workloads, clock, log });
     const failing: Provider = {
       name: 'local',
       create: (request) => (provider.fail ? Promise.reject(provider.fail) : provider.create(request)),
       destroy: (externalId, signal) => provider.destroy(externalId, signal),
       exists: (externalId) => provider.exists(externalId),
     };
-    this.workers = new WorkerLifecycle({ ...live, committer, providers: new Map([['local', failing]]), clock });
+    this.workers = new WorkerLifecycle({ ...live, committer, providers: new Map([['local', failing]]), clock, log });
   }
 
   static async open(): Promise<LifecycleLab> {

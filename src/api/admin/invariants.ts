@@ -12,6 +12,7 @@ import { apiDependencies } from '../dependencies';
 import { oneOf, section } from '../documents/schema';
 import type { RequestContext } from '../http/context';
 import { causeOf } from '../http/context';
+import { loggedRequest } from '../http/access-log';
 import type { ReadQuery } from '../http/queries';
 import { problemOf } from '../http/problem-of';
 import { Reads } from '../http/reads';
@@ -85,13 +86,13 @@ export class Invariants {
     const plan = planRepair(ledgerOf(state));
     if (dryRun) return { dryRun, repairs: plan.repairs.map((repair) => ({ ...written(repair), outcome: 'planned' })), ...audited(state, plan) };
     const repairs: RepairOutcome[] = [];
-    for (const repair of plan.repairs) repairs.push(await this.commit(repair, state, context).catch((error: unknown) => this.failed(repair, error)));
+    for (const repair of plan.repairs) repairs.push(await this.commit(repair, state, context).catch((error: unknown) => this.failed(repair, error, context)));
     return { dryRun, repairs, ...(await this.check({})) };
   }
 
   /** What was repaired before stays told, and what comes after is tried. */
-  private failed(repair: WorkerRepair, error: unknown): RepairOutcome {
-    this.dependencies.log.warn({ err: error, worker: repair.workerId }, 'a ledger was not repaired');
+  private failed(repair: WorkerRepair, error: unknown, context: RequestContext): RepairOutcome {
+    this.dependencies.log.warn({ ...loggedRequest(context), err: error, worker: repair.workerId }, 'a ledger was not repaired');
     return { ...written(repair), outcome: 'failed', reason: problemOf(error).message };
   }
 

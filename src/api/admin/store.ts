@@ -9,6 +9,7 @@ import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import { section } from '../documents/schema';
 import type { RequestContext } from '../http/context';
+import { loggedRequest } from '../http/access-log';
 import { ApiProblem } from '../http/problem';
 import type { ReadQuery } from '../http/queries';
 import { readFields } from '../http/queries';
@@ -96,7 +97,7 @@ export class Store {
     const before = await this.usage();
     const done = await act(before);
     const after = await this.usage();
-    this.dependencies.log.info({ principal: context.caller.id, requestId: context.requestId, before, after }, `an operator maintained etcd: ${done}`);
+    this.dependencies.log.info({ principal: context.caller.id, ...loggedRequest(context), before, after }, `an operator maintained etcd: ${done}`);
     return { done, before, after };
   }
 

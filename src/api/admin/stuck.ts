@@ -7,6 +7,7 @@ import { viewOf, workerViewOf } from '../../stores/etcd/views';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import type { RequestContext } from '../http/context';
+import { loggedRequest } from '../http/access-log';
 import type { ReadQuery } from '../http/queries';
 import { Reads } from '../http/reads';
 import type { DeepReadonly } from '../http/views';
@@ -71,7 +72,7 @@ export class Stuck {
   private nudgeThese(objects: ReadonlyArray<{ readonly kind: LifecycleObjectKind; readonly id: string }>, context: RequestContext): NudgedDocument {
     const nudged = objects.slice(0, nudgeAllMax).map(({ kind, id }) => ({ kind, id }));
     for (const { kind, id } of nudged) this.dependencies.nudge(kind === 'instances' ? 'Instance' : 'Worker', id);
-    this.dependencies.log.info({ principal: context.caller.id, requestId: context.requestId, nudged: nudged.length }, 'an operator nudged lifecycles');
+    this.dependencies.log.info({ principal: context.caller.id, ...loggedRequest(context), nudged: nudged.length }, 'an operator nudged lifecycles');
     return { nudged, left: objects.length - nudged.length };
   }
 

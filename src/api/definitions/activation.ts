@@ -2,6 +2,7 @@ import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import { Inject, Injectable } from '@nestjs/common';
 import { activateDefinition } from '../../domain/definition-admission';
 import { definitionSweepIntervalMs } from '../../domain/limits';
+import { loggedCause } from '../../domain/trace-context';
 import { putGuarded } from '../../stores/etcd/body-guard';
 import { definitionStatusDecision, onlyIf } from '../../stores/etcd/decisions';
 import type { DefinitionEntries } from '../../stores/etcd/objects';
@@ -55,7 +56,7 @@ export class DefinitionActivation implements OnModuleInit, OnModuleDestroy {
         if (!artifact) continue;
         await this.activate(entries, artifact);
       } catch (err) {
-        this.dependencies.log.warn({ err, definition: entries.id }, 'a definition still waits for its artifact');
+        this.dependencies.log.warn({ ...loggedCause(entries.spec.value.cause), err, definition: entries.id }, 'a definition still waits for its artifact');
       }
     }
   }

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AdmissionContext } from '../../domain/admission';
 import type { DefinitionBody } from '../../domain/definition';
+import { loggedCause } from '../../domain/trace-context';
 import { admitDefinition } from '../../domain/definition-admission';
 import { putGuarded } from '../../stores/etcd/body-guard';
 import type { Compare } from '../../stores/etcd/commit';
@@ -86,7 +87,7 @@ export class DefinitionCreation {
       const subject = await this.activation.activate(admitted.subject, artifact);
       return { ...admitted, subject, revision: subject.status.revision };
     } catch (err) {
-      this.dependencies.log.warn({ err, definition: admitted.subject.id }, 'a new definition could not be activated yet');
+      this.dependencies.log.warn({ ...loggedCause(admitted.subject.spec.value.cause), err, definition: admitted.subject.id }, 'a new definition could not be activated yet');
       return admitted;
     }
   }

@@ -7,12 +7,16 @@ import { platformOrg } from '../../domain/header';
 import type { Caller } from '../../domain/principal';
 import { problemAt } from '../../domain/problem';
 import type { Scope } from '../../domain/scopes';
-import { mintId } from './ids';
+import { holdsCredential } from '../../domain/redaction';
+import { parseTraceparent, traceparentOf } from '../../domain/trace-context';
+import { mintId, mintSpanId, mintTraceId } from './ids';
 import { ApiProblem } from './problem';
 
 /** What a request brings beside its parameters and its body. */
 export interface RequestContext {
   readonly requestId: string;
+  /** W3C trace context of our part of the request. */
+  readonly traceparent: string;
   /** Who asks, as the guard let them in. */
   readonly caller: Caller;
   /** What let them in; undefined where a route asks for nothing. */
@@ -30,6 +34,7 @@ export interface RequestContext {
 
 interface Known {
   readonly requestId: string;
+  readonly traceparent: string;
   readonly idempotency: RequestContext['idempotency'];
   readonly address: string;
 }
@@ -51,8 +56,9 @@ export function requestContext(request: Request, response: Response, next: NextF
   const ownKey = request.get('Idempotency-Key');
   const usable = ownKey !== undefined && isPrintable(ownKey, idempotencyKeyCharactersMax);
   const idempotency = { key: usable ? ownKey : mintId('key'), given: usable };
-  contexts.set(request, { requestId, idempotency, address: request.socket.remoteAddress ?? 'unknown' });
-  response.set({ 'X-Request-Id': requestId, 'Cache-Control': 'no-store' });
+  const traceparent = ownPartOf(request.get('traceparent'));
+  contexts.set(request, { requestId, traceparent, idempotency, address: request.socket.remoteAddress ?? 'unknown' });
+  response.set({ 'X-Request-Id': requestId, traceparent, 'Cache-Control': 'no-store' });
   // The ETag is the spec's: a 304 made from it would hide a change of status.
   delete request.headers['if-none-match'];
   if (mutates && request.path.startsWith('/api/v1/')) response.set('Idempotency-Key', idempotency.key);
@@ -60,7 +66,13 @@ export function requestContext(request: Request, response: Response, next: NextF
 }
 
 export function contextOf(request: Request): Known {
-  return contexts.get(request) ?? { requestId: 'unknown', idempotency: { key: '', given: false }, address: 'unknown' };
+  return contexts.get(request) ?? { requestId: 'unknown', traceparent: '', idempotency: { key: '', given: false }, address: 'unknown' };
+}
+
+/** Method and route template; of a path that no route has, nothing but that is told. */
+export function routeOf(request: Request): string {
+  const route = request.route as { readonly path?: unknown } | undefined;
+  return `${request.method} ${typeof route?.path === 'string' ? route.path : '(no route)'}`;
 }
 
 /** Remembers whom the guard let in, and by what. */
@@ -77,11 +89,10 @@ export function callerOf(request: Request): Caller | undefined {
 export const Context = createParamDecorator((_data: unknown, execution: ExecutionContext): RequestContext => {
   const request = execution.switchToHttp().getRequest<Request>();
   const response = execution.switchToHttp().getResponse<Response>();
-  const route = (request.route as { path: string }).path;
   return {
     ...contextOf(request),
     ...(admitted.get(request) ?? { caller: nobody, scope: undefined }),
-    route: `${request.method} ${route}`,
+    route: routeOf(request),
     parameters: request.params as Record<string, string>,
     ifMatch: request.get('If-Match'),
     gone: goneSignal(response),
@@ -97,6 +108,7 @@ export function causeOf(context: RequestContext): Cause {
     source: context.address,
     ...(context.scope !== undefined && { scope: context.scope }),
     credential: context.caller.credential,
+    traceparent: context.traceparent,
     correlationId: context.requestId,
   };
 }
@@ -115,12 +127,19 @@ function goneSignal(response: Response): AbortSignal {
   return gone.signal;
 }
 
+/** Our part of the trace that the client is in, or the first part of a new one. */
+function ownPartOf(given: string | undefined): string {
+  const { traceId, flags } = (given === undefined ? undefined : parseTraceparent(given)) ?? { traceId: mintTraceId(), flags: '00' };
+  return traceparentOf({ traceId, spanId: mintSpanId(), flags });
+}
+
+/** These come into events and logs, so that a credential that somebody put there by mistake is not taken for one. */
 function isPrintable(text: string, charactersMax: number): boolean {
-  return text.length <= charactersMax && /^[\x21-\x7e]+$/.test(text);
+  return text.length <= charactersMax && /^[\x21-\x7e]+$/.test(text) && !holdsCredential(text);
 }
 
 function unusableKey(): ApiProblem {
-  const expected = `1 to ${idempotencyKeyCharactersMax} printable ASCII characters without spaces`;
+  const expected = `1 to ${idempotencyKeyCharactersMax} printable ASCII characters without spaces, and no credential`;
   const problem = problemAt(['Idempotency-Key'], expected, 'something else');
   return new ApiProblem('invalid_request', problem.message, { errors: [problem] });
 }

@@ -11,3 +11,18 @@ const timeDigits = 9;
 export function mintId(prefix: 'i' | 'w' | 'd' | 't' | 'o' | 'r' | 'p' | 'k' | 'command' | 'request' | 'key', nowMs = Date.now()): string {
   return `${prefix}-${nowMs.toString(36).padStart(timeDigits, '0')}${randomBytes(8).toString('hex')}`;
 }
+
+/** Random, as a W3C trace context asks; never all zeros, which would be none. */
+export function mintTraceId(): string {
+  return nonZeroDigits(16);
+}
+
+/** The id of our part of a trace. */
+export function mintSpanId(): string {
+  return nonZeroDigits(8);
+}
+
+function nonZeroDigits(bytes: number): string {
+  const digits = randomBytes(bytes).toString('hex');
+  return /^0+$/.test(digits) ? nonZeroDigits(bytes) : digits;
+}

@@ -2,6 +2,8 @@ import type { ArgumentsHost, ExceptionFilter } from '@nestjs/common';
 import { Catch } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import type { Logger } from 'pino';
+import { redact } from '../../domain/redaction';
+import { loggedRequest } from './access-log';
 import { contextOf } from './context';
 import { ApiProblem, problemDocument } from './problem';
 import { problemOf } from './problem-of';
@@ -18,18 +20,20 @@ export class ProblemFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<Request>();
     const response = host.switchToHttp().getResponse<Response>();
-    const { requestId } = contextOf(request);
+    const context = contextOf(request);
+    const { requestId } = context;
     const problem = this.asMethodProblem(problemOf(error), request);
     // That a client's patience ended is no fault of ours.
     const isOurs = problem.status >= 500 && problem.status !== 504;
-    if (isOurs) this.log.error({ requestId, code: problem.code, err: problem.options.cause ?? problem }, problem.message);
+    if (isOurs) this.log.error({ ...loggedRequest(context), code: problem.code, err: problem.options.cause ?? problem }, problem.message);
     if (response.headersSent) {
       response.destroy(); // Half an answer was sent: a cut connection is the only honest end.
       return;
     }
     response.set({ ...problem.options.headers });
     response.status(problem.status).type('application/problem+json');
-    response.send(JSON.stringify(problemDocument(problem, requestId)));
+    // What a client sent may come back in what is said about it, and is then kept by whoever logs answers.
+    response.send(redact(JSON.stringify(problemDocument(problem, requestId))));
   }
 
   private asMethodProblem(problem: ApiProblem, request: Request): ApiProblem {

@@ -33,6 +33,7 @@ export const eventView = z
     actor: z.string(),
     requestid: z.string().optional(),
     idempotencykey: z.string().optional(),
+    traceparent: z.string().optional().meta({ description: 'W3C trace context of the request that led to it.' }),
     correlationid: z.string().optional(),
     causationid: z.string().optional(),
     workflowrun: z.string().optional().meta({ description: "Run id of the engine's workflow that did it." }),

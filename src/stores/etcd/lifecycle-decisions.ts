@@ -109,6 +109,7 @@ function ledgerOf(entries: InstanceEntries, change: InstanceChange, commit: Life
     };
   }
   if (change.plan && allocation) {
+    const { requestId, traceparent } = entries.spec.value.cause;
     const entry: PlanEntry = {
       schemaVersion: 1,
       allocationId: allocation.allocationId,
@@ -116,6 +117,8 @@ function ledgerOf(entries: InstanceEntries, change: InstanceChange, commit: Life
       attempt: change.plan.attempt,
       wanted: change.plan.wanted,
       workloadHash: change.status.workloadHash ?? '',
+      ...(requestId !== undefined && { requestId }),
+      ...(traceparent !== undefined && { traceparent }),
     };
     const key = keys.planEntry(allocation.workerId, allocation.allocationId);
     // Before its first start an allocation is in no plan, and the commit need not look whether something newer is there.

@@ -24,6 +24,7 @@ const allowed: Readonly<Record<string, { readonly values: readonly string[]; rea
 /** Packages that only one folder may know; processes wire and may know all. */
 const packageHomes: ReadonlyArray<{ readonly package: RegExp; readonly homes: readonly string[] }> = [
   { package: /^etcd3$/, homes: ['stores/etcd'] },
+  { package: /^@grpc\/grpc-js$/, homes: ['stores/etcd'] },
   { package: /^cockatiel$/, homes: ['stores/etcd', 'breaker.ts'] },
   { package: /^prom-client$/, homes: ['processes'] },
   { package: /^mongodb$/, homes: ['stores/mongo'] },

@@ -98,6 +98,8 @@ export const breakerFailuresMax = 5;
 export const breakerPauseMs = 1_000;
 /** How long a trial may take. */
 export const breakerProbeTimeoutMs = 2_000;
+/** How long etcd may take to say who somebody is: less than any call that waits for it has. */
+export const etcdAuthenticationTimeoutMs = 1_500;
 
 // Waiting and pages.
 export const waitForTimeoutMsDefault = 30_000;

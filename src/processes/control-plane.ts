@@ -35,13 +35,13 @@ import type { Telemetry } from '../telemetry';
 import type { Documents } from './documents';
 import type { Settings } from './environment';
 import type { Running } from './run';
-import type { LiveStores } from './stores';
+import type { EtcdSettings, LiveStores } from './stores';
 import { openMembers } from './stores';
 
 export interface ControlPlaneOptions {
   readonly live: LiveStores;
   readonly documents: Documents;
-  readonly settings: Pick<Settings, 'etcdEndpoints' | 'etcdPrefix' | 'etcdQuotaBytes' | 'retentionMs' | 'snapshotRetentionMs'>;
+  readonly settings: EtcdSettings & Pick<Settings, 'etcdQuotaBytes' | 'retentionMs' | 'snapshotRetentionMs'>;
   readonly engine: EngineOptions;
   readonly providers: ReadonlyMap<string, Provider>;
   readonly buildId: string;

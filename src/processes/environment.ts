@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { formatDurationMs, parseDurationMs } from '../domain/duration';
 import { retentionMsDefault, snapshotRetentionMsDefault } from '../domain/limits';
+import type { EtcdAccess } from '../stores/etcd/access';
+import { etcdAccessOf } from './etcd-access';
 
 /** What is wrong with the environment, all of it at once, and what to set. */
 export class EnvironmentError extends Error {
@@ -15,6 +17,10 @@ export interface Settings {
   readonly etcdEndpoints: readonly string[];
   /** Begins and ends with `/`. */
   readonly etcdPrefix: string;
+  /** Who this process is to etcd. */
+  readonly etcdAccess?: EtcdAccess;
+  /** Who it is where etcd wants an administrator: for its room and its copies. */
+  readonly etcdMaintenanceAccess?: EtcdAccess;
   readonly etcdQuotaBytes: number;
   readonly mongodbUri: string;
   readonly mongodbDatabase: string;
@@ -63,6 +69,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const settings: Settings = {
     etcdEndpoints: checked('BERTH_ETCD_ENDPOINTS', undefined, (value) => value.split(',').every((part) => isUrl(part, ['http:', 'https:'])), 'http(s) URLs, separated by commas').split(','),
     etcdPrefix: `${checked('BERTH_ETCD_PREFIX', '/ccm', (value) => /^\/[\w./-]*\w$/.test(value), 'a path such as /ccm')}/`,
+    ...etcdAccessOf(environment, problems),
     etcdQuotaBytes: integer('BERTH_ETCD_QUOTA_BYTES', 2 * 1024 ** 3, 1024 ** 2, 2 ** 40),
     mongodbUri: checked('BERTH_MONGODB_URI', undefined, (value) => isUrl(value, ['mongodb:', 'mongodb+srv:']), 'a mongodb:// URI'),
     mongodbDatabase: checked('BERTH_MONGODB_DATABASE', 'berth', (value) => /^[\w-]{1,38}$/.test(value), 'a database name of up to 38 letters, digits, - and _'),

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Epochs } from '../domain/epochs';
 import { migrationWaitMs } from '../domain/limits';
 import { compareNowAndThen } from '../stores/etcd/cache-comparison';
+import type { EtcdOptions } from '../stores/etcd/client';
 import { EtcdClient } from '../stores/etcd/client';
 import { Committer } from '../stores/etcd/committer';
 import { openEpoch } from '../stores/etcd/epoch';
@@ -14,6 +15,14 @@ import { WatchCache } from '../stores/etcd/watch-cache';
 import type { OneAtATime } from '../stores/mongo/migrate';
 import type { Settings } from './environment';
 import type { Metrics } from './metrics';
+
+/** Where etcd is, and who asks it. */
+export type EtcdSettings = Pick<Settings, 'etcdEndpoints' | 'etcdPrefix' | 'etcdAccess' | 'etcdMaintenanceAccess'>;
+
+/** How a process speaks to etcd as itself. */
+export function etcdOptions({ etcdEndpoints, etcdPrefix, etcdAccess }: EtcdSettings): EtcdOptions {
+  return { endpoints: etcdEndpoints, prefix: etcdPrefix, access: etcdAccess };
+}
 
 /** The live state, as every process of the control plane uses it. */
 export interface LiveStores {
@@ -36,8 +45,8 @@ export function migrationLock(leases: Leases): OneAtATime {
 }
 
 /** Connects to etcd, opens its epoch, and resolves when the watch cache holds everything. */
-export async function openLiveStores(settings: Pick<Settings, 'etcdEndpoints' | 'etcdPrefix'>, log: Logger, metrics: Metrics): Promise<LiveStores> {
-  const client = new EtcdClient({ endpoints: settings.etcdEndpoints, prefix: settings.etcdPrefix, telemetry: metrics });
+export async function openLiveStores(settings: EtcdSettings, log: Logger, metrics: Metrics): Promise<LiveStores> {
+  const client = new EtcdClient({ ...etcdOptions(settings), telemetry: metrics });
   const epochs = await openEpoch(client).catch((cause: unknown) => {
     client.close();
     throw new Error(`etcd at ${settings.etcdEndpoints.join(', ')} does not answer; is it running, and is BERTH_ETCD_ENDPOINTS right?`, { cause });
@@ -86,7 +95,8 @@ function epochIn(cache: WatchCache): number | undefined {
   return (cache.get(keys.epoch)?.value as Partial<Epochs> | undefined)?.epoch;
 }
 
-/** A connection to each member of etcd, by its address; they connect when they are used. */
-export function openMembers({ etcdEndpoints, etcdPrefix }: Pick<Settings, 'etcdEndpoints' | 'etcdPrefix'>): ReadonlyMap<string, EtcdClient> {
-  return new Map(etcdEndpoints.map((endpoint) => [endpoint, new EtcdClient({ endpoints: [endpoint], prefix: etcdPrefix })]));
+/** A connection to each member of etcd for maintenance, by its address; they connect when they are used. */
+export function openMembers(settings: EtcdSettings): ReadonlyMap<string, EtcdClient> {
+  const access = settings.etcdMaintenanceAccess ?? settings.etcdAccess;
+  return new Map(settings.etcdEndpoints.map((endpoint) => [endpoint, new EtcdClient({ endpoints: [endpoint], prefix: settings.etcdPrefix, access })]));
 }

@@ -7,6 +7,7 @@ import { probeHttp } from '../../src/processes/embedded/probes';
 import { createRunDirectory } from '../../src/processes/embedded/run-directory';
 import type { ServerPlan } from '../../src/processes/embedded/server';
 import { startServer } from '../../src/processes/embedded/server';
+import type { EtcdAccess } from '../../src/stores/etcd/access';
 import { EtcdClient } from '../../src/stores/etcd/client';
 import type { Decision, SharedChange } from '../../src/stores/etcd/commit';
 import { at } from './domain-objects';
@@ -15,9 +16,9 @@ import { freshPrefix, testServers } from './servers';
 const clients: EtcdClient[] = [];
 
 /** A connection of its own to the etcd of this test run, below a prefix that nobody else has; closed by `closeClients`. */
-export function openClient(options: { prefix?: string; url?: string; requestTimeoutMs?: number } = {}): EtcdClient {
-  const { prefix = `${freshPrefix()}/`, url = testServers().etcd, requestTimeoutMs } = options;
-  const client = new EtcdClient({ endpoints: [url], prefix, ...(requestTimeoutMs !== undefined && { requestTimeoutMs }) });
+export function openClient(options: { prefix?: string; url?: string; requestTimeoutMs?: number; access?: EtcdAccess } = {}): EtcdClient {
+  const { prefix = `${freshPrefix()}/`, url = testServers().etcd, requestTimeoutMs, access } = options;
+  const client = new EtcdClient({ endpoints: [url], prefix, access, ...(requestTimeoutMs !== undefined && { requestTimeoutMs }) });
   clients.push(client);
   return client;
 }
@@ -29,6 +30,8 @@ export function closeClients(): void {
 export interface OwnEtcdOptions {
   /** etcd's own default, 2 GiB, unless given. */
   readonly quotaBytes?: number;
+  /** Further flags. */
+  readonly flags?: readonly string[];
   /** Fills the data directory before etcd starts on it. */
   readonly prepare?: (dataDirectory: string) => Promise<void>;
 }
@@ -89,7 +92,7 @@ export class OwnEtcd {
   }
 }
 
-function plainEtcd(directory: string, { quotaBytes }: OwnEtcdOptions): ServerPlan {
+function plainEtcd(directory: string, { quotaBytes, flags = [] }: OwnEtcdOptions): ServerPlan {
   return {
     name: 'etcd',
     ports: 2,
@@ -100,6 +103,7 @@ function plainEtcd(directory: string, { quotaBytes }: OwnEtcdOptions): ServerPla
       `--listen-peer-urls=http://127.0.0.1:${peer}`,
       '--log-level=warn',
       '--unsafe-no-fsync',
+      ...flags,
       ...(quotaBytes === undefined ? [] : [`--quota-backend-bytes=${quotaBytes}`]),
     ],
     probe: async ([client]) => {

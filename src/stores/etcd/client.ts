@@ -5,6 +5,8 @@ import { Breaker, BreakerOpenError } from '../../breaker';
 import { breakerProbeTimeoutMs } from '../../domain/limits';
 import type { Telemetry } from '../../telemetry';
 import { silent } from '../../telemetry';
+import type { Authentication, EtcdAccess } from './access';
+import { authentication } from './access';
 import { EtcdUnavailableError } from './errors';
 import { isEtcdOutage } from './failures';
 
@@ -23,6 +25,8 @@ export interface EtcdOptions {
   readonly endpoints: readonly string[];
   /** Begins and ends with `/`. */
   readonly prefix: string;
+  /** Left out: etcd asks nobody who they are, and is trusted where it is. */
+  readonly access?: EtcdAccess | undefined;
   readonly requestTimeoutMs?: number;
   readonly telemetry?: Telemetry;
 }
@@ -41,11 +45,15 @@ export class EtcdClient {
   readonly raw: Etcd3;
   readonly prefix: string;
   readonly breaker: Breaker;
+  private readonly authentication: Authentication;
 
   constructor(options: EtcdOptions) {
     const timeoutMs = options.requestTimeoutMs ?? requestTimeoutMsDefault;
     this.prefix = options.prefix;
+    this.authentication = authentication(options.endpoints, options.access ?? {});
+    const { credentials, grpcOptions } = this.authentication.options;
     this.raw = new Etcd3({
+      ...(credentials && { credentials }),
       hosts: [...options.endpoints],
       faultHandling: { global: noop, host: () => noop },
       defaultCallOptions: (context) => (context.isStream ? {} : { deadline: Date.now() + timeoutMs }),
@@ -56,6 +64,7 @@ export class EtcdClient {
         // Without this a client that lost its server waits up to two minutes before it tries again.
         'grpc.max_reconnect_backoff_ms': 1_000,
         'grpc.initial_reconnect_backoff_ms': 100,
+        ...grpcOptions,
       },
     });
     this.breaker = new Breaker({ dependency: 'etcd', isOutage: isEtcdOutage, probe: () => this.ask(breakerProbeTimeoutMs), telemetry: options.telemetry ?? silent });
@@ -124,9 +133,15 @@ export class EtcdClient {
     return { key: this.relative(kv.key), value: decode(kv.value), revision: Number(kv.mod_revision) };
   }
 
+  /** Has the next call authenticate anew: etcd refuses a watch within its stream, where nobody else hears of it. */
+  forgetToken(): void {
+    this.authentication.forget();
+  }
+
   close(): void {
     this.breaker.end();
     this.raw.close();
+    this.authentication.close();
   }
 }
 

@@ -1,5 +1,7 @@
 import {
   ClientClosedError,
+  EtcdAuthenticationFailedError,
+  EtcdInvalidAuthTokenError,
   EtcdPermissionDeniedError,
   GRPCDeadlineExceededError,
   GRPCFailedPreconditionError,
@@ -29,6 +31,8 @@ export function isEtcdOutage(error: unknown): boolean {
 
 const refusals = [
   ClientClosedError,
+  EtcdAuthenticationFailedError,
+  EtcdInvalidAuthTokenError,
   EtcdPermissionDeniedError,
   EtcdUnavailableError,
   GRPCFailedPreconditionError,

@@ -152,6 +152,7 @@ export class WatchFeed {
         // What is still buffered may lie behind a gap; the next stream brings it again.
         if (isOver) return;
         if (response.canceled) {
+          this.client.forgetToken();
           const cause = new Error(response.cancel_reason || 'etcd cancelled the watch');
           end(Number(response.compact_revision) > 0 ? { relist: 'compacted', cause } : { cause });
         } else this.deliver(response, end);

@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs';
+import type { EtcdAccess, EtcdTls } from '../stores/etcd/access';
+
+/** As settings have it. */
+export interface EtcdAccessSettings {
+  readonly etcdAccess?: EtcdAccess;
+  readonly etcdMaintenanceAccess?: EtcdAccess;
+}
+
+/**
+ * Reads who this process is to etcd, with its password and certificates, from the files that the environment names: what is
+ * in a variable shows in lists of processes, in crash reports and to every child. Adds what is wrong to `problems`.
+ */
+export function etcdAccessOf(environment: NodeJS.ProcessEnv, problems: string[]): EtcdAccessSettings {
+  const file = fileReader(environment, problems);
+  const [ca, cert, key] = [file('BERTH_ETCD_CA_FILE'), file('BERTH_ETCD_CERT_FILE'), file('BERTH_ETCD_KEY_FILE')];
+  if ((cert === undefined) !== (key === undefined)) problems.push('BERTH_ETCD_CERT_FILE and BERTH_ETCD_KEY_FILE go together');
+  if ((ca ?? cert) !== undefined && /(^|,)http:/.test(environment['BERTH_ETCD_ENDPOINTS'] ?? '')) problems.push('BERTH_ETCD_ENDPOINTS names http:// beside certificates for etcd, expected https://');
+  const tls: EtcdTls = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
+  const secured = Object.keys(tls).length > 0 ? { tls } : {};
+  const userOf = (variable: string): EtcdAccess['user'] => {
+    const name = environment[`${variable}_USERNAME`]?.trim();
+    const password = file(`${variable}_PASSWORD_FILE`)?.toString('utf8').trim();
+    if (!name && password === undefined) return undefined;
+    if (!name || password === undefined) problems.push(`${variable}_USERNAME and ${variable}_PASSWORD_FILE go together`);
+    if (password === '') problems.push(`the file of ${variable}_PASSWORD_FILE is empty`);
+    return { name: name ?? '', password: password ?? '' };
+  };
+  const [user, maintainer] = [userOf('BERTH_ETCD'), userOf('BERTH_ETCD_MAINTENANCE')];
+  return {
+    etcdAccess: { ...secured, ...(user && { user }) },
+    ...(maintainer && { etcdMaintenanceAccess: { ...secured, user: maintainer } }),
+  };
+}
+
+/** Reads the file that a variable names; undefined where it names none, or one that cannot be read, which is a problem. */
+export function fileReader(environment: NodeJS.ProcessEnv, problems: string[]): (variable: string) => Buffer | undefined {
+  return (variable) => {
+    const path = environment[variable]?.trim();
+    if (!path) return undefined;
+    try {
+      return readFileSync(path);
+    } catch (error) {
+      problems.push(`the file of ${variable} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+      return undefined;
+    }
+  };
+}

@@ -114,8 +114,8 @@ describe('the API', () => {
 
   test('calls those problems retryable that the README does', () => {
     const retryable = Object.entries(problemKinds).filter(([, kind]) => 'retryable' in kind).map(([code]) => code);
-    const said = Object.entries(problemKinds).filter(([code, { status }]) => status === 503 || status === 504 || code === 'conflict').map(([code]) => code);
-    expect(api).toContain('those of 503 and 504, and `conflict`, are retryable');
+    const said = Object.entries(problemKinds).filter(([code, { status }]) => [429, 503, 504].includes(status) || code === 'conflict').map(([code]) => code);
+    expect(api).toContain('those of 429, 503 and 504, and `conflict`, are retryable');
     expect(retryable).toEqual(said);
   });
 });

@@ -1,3 +1,5 @@
+import type { Rate } from './token-bucket';
+
 /**
  * Every bound of the product, in one place, with its unit in its name.
  * A bound that users can set has its default here and is marked so.
@@ -66,6 +68,50 @@ export const idempotencyRecordTtlMs = 24 * 60 * 60 * 1000;
 export const bootstrapTokenTtlMs = 90 * 24 * 60 * 60 * 1000;
 /** New work is refused with `store_full` when this share of etcd's quota is in use. */
 export const storeFullRatio = 0.7;
+
+// Reading JSON. Depth and values are counted before anything is made of the text.
+export const jsonDepthMax = 32;
+/** Commas and opening brackets, which is about as many values as there are; a report of all ports of a host fits. */
+export const jsonValuesMax = 100_000;
+
+// Connections. What is not through by its time is cut, so that nobody holds more of the server than he uses.
+/** Sockets of one process; those beyond it are closed as they come. */
+export const connectionsMax = 10_000;
+/** The line of a request and its headers together. */
+export const requestHeadersBytesMax = 16 * 1024;
+export const requestHeadersMax = 100;
+/** How long a client may take to send its headers, and its whole request. */
+export const requestHeadersTimeoutMs = 10_000;
+export const requestTimeoutMs = 20_000;
+/** How often requests are looked for that take too long. */
+export const requestTimeoutCheckIntervalMs = 1_000;
+/** How long a connection is kept for another request. */
+export const idleConnectionMsMax = 30_000;
+/** A connection ends after so many requests, so that clients come to servers that were started since. */
+export const requestsPerConnectionMax = 10_000;
+/** How long a client may take to read the rest of an answer that is all written. */
+export const answerDrainMsMax = 30_000;
+/** On a connection where nothing has moved for this long nobody is left; longer than any wait takes. */
+export const connectionSilenceMsMax = 180_000;
+
+// What callers may ask for; users can set these. Rates are for all servers together, of which each allows its share.
+export const ratePerPrincipalDefault: Rate = { perSecond: 100, burst: 200 };
+export const ratePerOrgDefault: Rate = { perSecond: 1_000, burst: 2_000 };
+/** Requests of one address that no known credential came with. */
+export const rateUnauthenticatedDefault: Rate = { perSecond: 20, burst: 50 };
+/** Requests that one caller has open at one server: plain ones, and as many that wait for something. */
+export const openRequestsPerPrincipalDefault = 256;
+export const streamsPerPrincipalDefault = 100;
+
+/** Of the agent of one worker; what it has seen it sends many at a time. */
+export const ratePerAgent: Rate = { perSecond: 200, burst: 400 };
+/** Callers, orgs and addresses whose rates one process remembers. */
+export const rateBucketsMax = 50_000;
+/** How soon somebody may ask again who has too many requests open. */
+export const openRequestsRetryMs = 1_000;
+/** How long an api process that died counts as one that allows its share. */
+export const apiLeaseTtlMs = 6_000;
+export const apiLeaseRenewIntervalMs = 2_000;
 
 // Requests.
 export const requestIdCharactersMax = 128;

@@ -35,7 +35,7 @@ const web = { definition: { name: 'web', version: '1.0.0' } };
 
 test.each<[what: string, method: string, path: string, body: string | undefined, headers: Record<string, string>, code: keyof typeof problemKinds]>([
   ['malformed JSON', 'POST', instances, '{"definition":', {}, 'malformed_body'],
-  ['JSON that is no object', 'POST', instances, '"text"', {}, 'malformed_body'],
+  ['JSON that is no object', 'POST', instances, '"text"', {}, 'invalid_request'],
   ['a list where an object should be', 'POST', instances, '[]', {}, 'invalid_request'],
   ['no body', 'POST', instances, undefined, {}, 'invalid_request'],
   ['a megabyte of junk', 'POST', instances, 'x'.repeat(1024 * 1024), {}, 'body_too_large'],
@@ -139,7 +139,7 @@ test('a body that is cut off is no fault of ours', async () => {
 test('each problem says whether the same request may succeed later', () => {
   const retryable = (Object.keys(problemKinds) as Array<keyof typeof problemKinds>).filter((code) => 'retryable' in problemKinds[code]);
   expect(retryable).toEqual(
-    ['conflict', 'dependency_unavailable', 'commit_uncertain', 'newer_version', 'store_full', 'not_ready', 'too_many_readers', 'projection_timeout', 'wait_timeout'],
+    ['conflict', 'rate_limited', 'too_many_requests_in_flight', 'dependency_unavailable', 'commit_uncertain', 'newer_version', 'store_full', 'not_ready', 'too_many_readers', 'projection_timeout', 'wait_timeout'],
   );
   expect(new ApiProblem('conflict', 'x').status).toBe(409);
 });

@@ -1,17 +1,20 @@
+import { isUtf8 } from 'node:buffer';
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import type { NextFunction, Request, Response } from 'express';
-import { json, text } from 'express';
+import { raw, text } from 'express';
+import { faultOfJson } from '../../domain/json-scan';
 import { problemsMax, requestBodyBytesMax } from '../../domain/limits';
-import { problemAt } from '../../domain/problem';
+import { describeValue, problemAt } from '../../domain/problem';
 import { ApiProblem } from './problem';
 
 const jsonTypes = ['application/json', 'application/*+json'];
 const yamlTypes = ['application/yaml', 'application/x-yaml', 'text/yaml', 'application/*+yaml'];
 
-/** Express middlewares that read a body: JSON into a value, YAML as text, anything else not at all. */
+/** Express middlewares that read a body: JSON into an object or a list, YAML as text, anything else not at all. */
 export const bodyReaders = [
   refuseOtherTypes,
-  json({ limit: requestBodyBytesMax, type: jsonTypes }),
+  raw({ limit: requestBodyBytesMax, type: jsonTypes }),
+  parseJson,
   text({ limit: requestBodyBytesMax, type: yamlTypes }),
   explainUnreadable,
 ];
@@ -39,6 +42,42 @@ function takesYaml(request: Request): boolean {
   return /^\/api\/v1\/definitions\/?$/.test(request.path);
 }
 
+/**
+ * Not by the parser of express: what is nested without end, or has a key twice or one that reaches beyond its object, is
+ * refused before anything is made of it, and so whatever the route makes of it.
+ */
+function parseJson(request: Request, _response: Response, next: NextFunction): void {
+  const body: unknown = request.body;
+  if (!Buffer.isBuffer(body)) return next();
+  const charset = /;\s*charset\s*=\s*"?([^\s";]+)/i.exec(request.get('Content-Type') ?? '')?.[1];
+  if (charset !== undefined && !/^utf-?8$/i.test(charset)) return next(new ApiProblem('unsupported_media_type', `JSON is written in UTF-8, not in ${charset}`));
+  try {
+    request.body = body.length === 0 ? undefined : jsonOf(body);
+    next();
+  } catch (error) {
+    next(error);
+  }
+}
+
+function jsonOf(body: Buffer): unknown {
+  if (!isUtf8(body)) throw new ApiProblem('malformed_body', 'the body is not valid UTF-8');
+  const json = body.toString('utf8').replace(/^\uFEFF/, '');
+  const fault = faultOfJson(json);
+  if (fault !== undefined) throw new ApiProblem('malformed_body', `the body is not taken: ${fault}`);
+  const value = parsed(json);
+  if (typeof value === 'object' && value !== null) return value;
+  const problem = problemAt([], 'an object', describeValue(value));
+  throw new ApiProblem('invalid_request', problem.message, { errors: [problem] });
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (cause) {
+    throw new ApiProblem('malformed_body', `the body is not valid JSON: ${(cause as SyntaxError).message}`, { cause });
+  }
+}
+
 /** The readers say by `type` what was wrong; NestJS would make something of their errors that no longer has it. */
 function explainUnreadable(error: unknown, _request: Request, _response: Response, next: NextFunction): void {
   next(error instanceof Error && 'type' in error ? problemOfUnreadable(error) : error);
@@ -48,8 +87,6 @@ function problemOfUnreadable(error: Error & { readonly type: unknown }): ApiProb
   switch (error.type) {
     case 'entity.too.large':
       return new ApiProblem('body_too_large', `at most ${requestBodyBytesMax} bytes are read`, { cause: error });
-    case 'entity.parse.failed':
-      return new ApiProblem('malformed_body', `the body is not valid JSON: ${error.message}`, { cause: error });
     case 'charset.unsupported':
     case 'encoding.unsupported':
       return new ApiProblem('unsupported_media_type', error.message, { cause: error });

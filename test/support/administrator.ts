@@ -1,23 +1,40 @@
+import { mintId } from '../../src/api/http/ids';
 import { admitPrincipal, admitToken } from '../../src/domain/access-admission';
 import { defaultProject, platformOrg } from '../../src/domain/header';
+import type { Owner } from '../../src/domain/header';
+import type { Role, Scope } from '../../src/domain/scopes';
 import type { EtcdClient } from '../../src/stores/etcd/client';
 import { keys } from '../../src/stores/etcd/keys';
-import { mintId } from '../../src/api/http/ids';
 import { mintTokenSecret } from '../../src/token-secret';
 
 /** The administrator of every world of tests. */
 export const administratorId = 'p-administrator';
 
-/** A token of an administrator who was there before anything was recorded: without events, which tests would find among theirs. */
-export async function seedAdministrator(etcd: EtcdClient): Promise<string> {
-  const id = mintId('k');
-  const { token, hash } = mintTokenSecret(id);
-  const context = (mintedId: string) => ({ nowMs: Date.now(), mintedId, owner: { org: platformOrg, project: defaultProject }, cause: { actor: 'bootstrap' } });
-  const principal = admitPrincipal({ type: 'user', name: 'administrator', roles: ['platform'], scopes: [] }, context(administratorId));
-  const spec = admitToken({ principal: administratorId, description: 'of a test', lastsMs: 24 * 60 * 60 * 1000 }, context(id));
+/** Somebody who was there before anything was recorded. */
+export interface Seeded {
+  readonly id?: string;
+  readonly org?: string;
+  readonly roles?: readonly Role[];
+  readonly scopes?: readonly Scope[];
+  readonly projects?: readonly string[];
+}
+
+/** A token of the administrator, and of the platform. */
+export function seedAdministrator(etcd: EtcdClient): Promise<string> {
+  return seedPrincipal(etcd, { id: administratorId, org: platformOrg, roles: ['platform'] });
+}
+
+/** A token of a principal; both come without events, which tests would find among theirs. */
+export async function seedPrincipal(etcd: EtcdClient, { id = mintId('p'), org = 'default', roles = [], scopes = [], projects }: Seeded): Promise<string> {
+  const tokenId = mintId('k');
+  const { token, hash } = mintTokenSecret(tokenId);
+  const owner: Owner = { org, project: defaultProject };
+  const context = (mintedId: string) => ({ nowMs: Date.now(), mintedId, owner, cause: { actor: 'bootstrap' } });
+  const principal = admitPrincipal({ type: 'user', name: id, roles, scopes, ...(projects && { projects }) }, context(id));
+  const spec = admitToken({ principal: id, description: 'of a test', lastsMs: 24 * 60 * 60 * 1000 }, context(tokenId));
   const put = (key: string, value: unknown) => etcd.raw.put(etcd.prefix + key).value(JSON.stringify(value));
-  await put(keys.principalSpec(administratorId), principal);
-  await put(keys.tokenSpec(id), spec);
-  await put(keys.tokenHash(id), { schemaVersion: 1, hash });
+  await put(keys.principalSpec(id), principal);
+  await put(keys.tokenSpec(tokenId), spec);
+  await put(keys.tokenHash(tokenId), { schemaVersion: 1, hash });
   return token;
 }

@@ -10,9 +10,11 @@ import { accessLog } from './http/access-log';
 import { AnswerInterceptor } from './http/answer';
 import { bodyReaders } from './http/body';
 import { requestContext } from './http/context';
+import { refuseUnclearHeaders } from './http/headers';
 import { NestLog } from './http/nest-log';
 import { refuseOtherSites } from './http/own-site';
 import { ProblemFilter } from './http/problem-filter';
+import { boundServer, cutSlowReaders } from './http/server-bounds';
 import { ValidationPipe } from './http/validation';
 import { serveOpenApi } from './openapi';
 
@@ -27,7 +29,8 @@ export async function createApi(dependencies: ApiDependencies): Promise<INestApp
   });
   app.disable('x-powered-by');
   app.disable('etag'); // Ours are revisions, not hashes of answers.
-  app.use(requestContext, accessLog(dependencies.log), refuseOtherSites, authentication(app.get(Authenticator)), ...bodyReaders);
+  const bounds = boundServer(app.getHttpServer(), dependencies.serverBounds);
+  app.use(requestContext, accessLog(dependencies.log), cutSlowReaders(bounds), refuseUnclearHeaders, refuseOtherSites, authentication(app.get(Authenticator)), ...bodyReaders);
   const routes = serveOpenApi(app);
   app.useGlobalPipes(new ValidationPipe());
   app.useGlobalInterceptors(new StandardSchemaSerializerInterceptor(app.get(Reflector)), new AnswerInterceptor());

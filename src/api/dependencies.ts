@@ -12,6 +12,7 @@ import type { Leases } from '../stores/etcd/lease';
 import type { CachedObjects, FreshObjects } from '../stores/etcd/objects';
 import type { WatchCache } from '../stores/etcd/watch-cache';
 import type { SnapshotRecord } from '../stores/mongo/snapshots';
+import type { ServerBounds } from './http/server-bounds';
 import type { BreakerState, Dependency } from '../telemetry';
 import type { RetiredObjects } from '../stores/mongo/retired-objects';
 
@@ -84,6 +85,8 @@ export interface ApiDependencies {
   readonly metrics: ShownMetrics;
   /** Bounds of the change stream that differ from the defaults. */
   readonly eventBounds?: Partial<EventBounds>;
+  /** Bounds of connections that differ from the defaults. */
+  readonly serverBounds?: Partial<ServerBounds>;
   readonly log: Logger;
 }
 

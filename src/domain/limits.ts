@@ -86,7 +86,7 @@ export const requestTimeoutMs = 20_000;
 /** How often requests are looked for that take too long. */
 export const requestTimeoutCheckIntervalMs = 1_000;
 /** How long a connection is kept for another request. */
-export const idleConnectionMsMax = 30_000;
+export const idleConnectionMsMax = 5_000;
 /** A connection ends after so many requests, so that clients come to servers that were started since. */
 export const requestsPerConnectionMax = 10_000;
 /** How long a client may take to read the rest of an answer that is all written. */

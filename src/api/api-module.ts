@@ -6,6 +6,7 @@ import { Authenticator } from './access/authenticator';
 import { ObjectOwners } from './access/owners';
 import { AdminModule } from './admin/module';
 import { Archive } from './archive';
+import { Belonging } from './belonging';
 import { DefinitionsModule } from './definitions/module';
 import type { ApiDependencies } from './dependencies';
 import { apiDependencies } from './dependencies';
@@ -16,6 +17,7 @@ import { Admission } from './http/admission';
 import { Reads } from './http/reads';
 import { InstancesModule } from './instances/module';
 import { InternalModule } from './internal/module';
+import { QuotaModule } from './quota/module';
 import { StoreRoom } from './store-room';
 import { TemplatesModule } from './templates/module';
 import { TimelineModule } from './timeline/module';
@@ -24,8 +26,8 @@ import { WorkersModule } from './workers/module';
 /** What every resource uses. */
 @Global()
 @Module({
-  providers: [Admission, Archive, Authenticator, ObjectOwners, Reads, StoreRoom, { provide: APP_GUARD, useClass: AccessGuard }],
-  exports: [Admission, Archive, Authenticator, Reads],
+  providers: [Admission, Archive, Authenticator, Belonging, ObjectOwners, Reads, StoreRoom, { provide: APP_GUARD, useClass: AccessGuard }],
+  exports: [Admission, Archive, Authenticator, Belonging, Reads],
 })
 class SharedModule {
   static on(dependencies: ApiDependencies): DynamicModule {
@@ -55,6 +57,7 @@ export class ApiModule {
         HealthModule,
         InternalModule,
         AdminModule,
+        QuotaModule,
       ],
     };
   }

@@ -59,7 +59,7 @@ export interface NewInstance {
   readonly retry: RetryPolicy;
 }
 
-/** A new instance: wanted running, and PENDING. */
+/** A new instance: wanted running, and PENDING. The commit that makes it charges its owner. */
 export function admitInstance(wanted: NewInstance, context: AdmissionContext): { spec: InstanceSpec; status: InstanceStatus } {
   const { definition, ...rest } = wanted;
   const time = isoTime(context.nowMs);
@@ -76,6 +76,7 @@ export function admitInstance(wanted: NewInstance, context: AdmissionContext): {
     ...(rest.maxDurationMs !== undefined && { maxDurationMs: rest.maxDurationMs }),
     restart: rest.restart,
     retry: rest.retry,
+    charged: true,
   };
   const message = 'accepted, waiting to be placed';
   const status: InstanceStatus = {

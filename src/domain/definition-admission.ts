@@ -4,7 +4,7 @@ import type { ArtifactFacts, DefinitionBody, DefinitionPhase, DefinitionSpec, De
 import { nextSequence } from './header';
 import { isoTime } from './status';
 
-/** A new definition version. With an artifact it waits until that was fetched and its hash found right. */
+/** A new definition version; the commit that makes it charges its owner. With an artifact it waits until that was fetched and its hash found right. */
 export function admitDefinition(body: DefinitionBody, contentHash: string, context: AdmissionContext): { spec: DefinitionSpec; status: DefinitionStatus } {
   const synced = body.artifact === undefined;
   return {
@@ -15,6 +15,7 @@ export function admitDefinition(body: DefinitionBody, contentHash: string, conte
       version: body.version,
       contentHash,
       ...(body.artifact && { artifact: body.artifact }),
+      charged: true,
     },
     status: {
       schemaVersion: 1,

@@ -110,6 +110,8 @@ export interface DefinitionSpec extends Header {
   readonly version: string;
   readonly contentHash: string;
   readonly artifact?: ArtifactReference;
+  /** Its owner's quota was charged for it, and is given it back when it is deleted. */
+  readonly charged?: true;
 }
 
 /** What was learnt from an artifact when it was fetched. */

@@ -31,6 +31,8 @@ export interface InstanceSpec extends Header {
   readonly maxDurationMs?: number;
   readonly restart: RestartPolicy;
   readonly retry: RetryPolicy;
+  /** Its owner's quota was charged for it, and is given back what `heldByInstance` says when it is asked to end. */
+  readonly charged?: true;
 }
 
 /** Key `instances/{id}/worker`: where the instance is and what it holds there. */

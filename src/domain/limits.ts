@@ -346,6 +346,13 @@ export const eventStreamSilenceMsMax = 3 * eventStreamHeartbeatIntervalMs;
 /** After so many streams that told nothing a client polls: something on the way keeps streams back. */
 export const eventStreamsSilentMax = 2;
 
+// Quotas: the highest bounds that an org or a project can be given.
+/** Of instances, ports and definitions. */
+export const quotaCountMax = 1_000_000;
+export const quotaCpuMillicoresMax = 1_000_000 * 1000;
+/** Of memory and of storage. */
+export const quotaMebibytesMax = 1024 ** 4;
+
 // Backup and restore.
 /** Documents and characters of a copy that are inserted at once. */
 export const copyBatchDocumentsMax = 500;

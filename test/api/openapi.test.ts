@@ -53,6 +53,7 @@ test('every route is there', () => {
       'PATCH /api/v1/instances/{id}',
       'POST /api/v1/instances/{id}/rollback',
       'GET /api/v1/events',
+      'GET /api/v1/quota',
       'POST /api/v1/instances/{id}/start',
       'POST /api/v1/instances/{id}/stop',
       'POST /api/v1/instances/{id}/retry',

@@ -1,6 +1,7 @@
 import { Body, Controller, Delete, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiConsumes, ApiTags } from '@nestjs/swagger';
 import type { DefinitionBody } from '../../domain/definition';
+import { belongingProblems } from '../belonging';
 import type { Answer } from '../http/answer';
 import type { RequestContext } from '../http/context';
 import { Context } from '../http/context';
@@ -43,7 +44,7 @@ export class DefinitionsController {
     status: 201,
     answer: definitionView,
     newWork: true,
-    problems: ['invalid_document', 'version_exists', ...artifactProblems],
+    problems: ['invalid_document', 'version_exists', ...belongingProblems, 'quota_exceeded', ...artifactProblems],
   })
   async create(@Body({ schema: createDefinition }) body: DefinitionBody, @Context() context: RequestContext): Promise<Answer<DefinitionView>> {
     return this.definitions.answer(await this.creation.create(body, context));

@@ -3,6 +3,7 @@ import type { AdmissionContext } from '../../domain/admission';
 import type { DefinitionBody } from '../../domain/definition';
 import { loggedCause } from '../../domain/trace-context';
 import { admitDefinition } from '../../domain/definition-admission';
+import { chargeOfDefinition } from '../../domain/quota';
 import { putGuarded } from '../../stores/etcd/body-guard';
 import type { Compare } from '../../stores/etcd/commit';
 import { createDecision } from '../../stores/etcd/decisions';
@@ -11,6 +12,7 @@ import type { DefinitionEntries } from '../../stores/etcd/objects';
 import type { Artifact } from '../artifacts/read-artifact';
 import { syncArtifact } from '../artifacts/sync-artifact';
 import { Archive } from '../archive';
+import { Belonging } from '../belonging';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import type { Admitted, Proposal } from '../http/admission';
@@ -44,6 +46,7 @@ export class DefinitionCreation {
     @Inject(Archive) private readonly archive: Archive,
     @Inject(DefinitionLookup) private readonly definitions: DefinitionLookup,
     @Inject(DefinitionActivation) private readonly activation: DefinitionActivation,
+    @Inject(Belonging) private readonly belonging: Belonging,
   ) {}
 
   async create(body: DefinitionBody, context: RequestContext): Promise<Admitted<DefinitionEntries>> {
@@ -61,7 +64,10 @@ export class DefinitionCreation {
         prepared = await this.prepare(body);
         return { ...prepared, existing: await this.existing(body, certain) };
       },
-      decide: (seen, admission) => decide(body, seen, admission),
+      decide: (seen, admission) => {
+        const { decision, after } = decide(body, seen, admission);
+        return { decision: this.belonging.into(admission.owner, decision, chargeOfDefinition), after };
+      },
       read: (definitionId) => this.archive.definition(definitionId),
     });
     return prepared?.artifact === undefined || admitted.replayed ? admitted : this.activated(admitted, prepared.artifact);

@@ -74,20 +74,24 @@ export function duration(fromMs: number, toMs: number) {
   return notation(z.string({ error: expected }), expected, (written) => within(parseDurationMs(written), fromMs, toMs));
 }
 
-/** Cores or millicores → millicores. */
-export const cpu = notation(
-  z.union([z.number(), z.string()], { error: 'an amount of CPU such as 0.2 or 200m' }),
-  `an amount of CPU in cores or millicores, such as 0.2 or 200m, at most ${componentCpuMillicoresMax / 1000}`,
-  (written) => within(parseCpuMillicores(written), 0, componentCpuMillicoresMax),
-);
-
+export const cpu = millicores(componentCpuMillicoresMax);
 export const memory = mebibytes(componentMemoryMibMax);
 export const storage = mebibytes(componentStorageMibMax);
 
 /** Sections that name all three, such as the capacity of a worker. */
 export const resources = section({ cpu, memory, storage });
 
-function mebibytes(maxMib: number) {
+/** Cores or millicores → millicores. */
+export function millicores(max: number) {
+  return notation(
+    z.union([z.number(), z.string()], { error: 'an amount of CPU such as 0.2 or 200m' }),
+    `an amount of CPU in cores or millicores, such as 0.2 or 200m, at most ${max / 1000}`,
+    (written) => within(parseCpuMillicores(written), 0, max),
+  );
+}
+
+/** An amount with its unit → MiB. */
+export function mebibytes(maxMib: number) {
   const expected = `an amount with its unit, such as 64Mi, 1.5Gi or 500M, at most ${maxMib / 1024 / 1024}Ti`;
   return notation(z.string({ error: expected }), expected, (written) => within(parseMebibytes(written), 0, maxMib));
 }

@@ -82,7 +82,7 @@ export class Admission {
         continue;
       }
       const outcome = await this.dependencies.committer.commit(withIdempotency(ownDecision(proposal.decision, admission.mintedId), record));
-      if (outcome.kind === 'refused') throw new ApiProblem('conflict', outcome.refusal.message);
+      if (outcome.kind === 'refused') throw problemOfRefusal({ kind: 'conflict', ...outcome.refusal });
       if (outcome.kind === 'done') {
         this.nudge(object);
         return { subject: proposal.after(outcome.revision), revision: outcome.revision, replayed: false };

@@ -1,6 +1,7 @@
 import { Body, Controller, Delete, Get, Inject, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiConsumes, ApiTags } from '@nestjs/swagger';
 import type { InstanceVerb } from '../../domain/admission';
+import { belongingProblems } from '../belonging';
 import type { RollbackRequest } from '../history/schemas';
 import { rollbackRequest } from '../history/schemas';
 import type { Answer } from '../http/answer';
@@ -61,7 +62,7 @@ export class InstancesController {
     status: 201,
     answer: instanceView,
     newWork: true,
-    problems: ['definition_not_found', 'definition_not_active', 'unplaceable', ...waitProblems],
+    problems: ['definition_not_found', 'definition_not_active', 'unplaceable', ...belongingProblems, 'quota_exceeded', ...waitProblems],
   })
   async create(
     @Body({ schema: createInstance }) request: CreateInstance,

@@ -4,10 +4,12 @@ import { admitInstance } from '../../domain/admission';
 import type { DefinitionBody } from '../../domain/definition';
 import { requestedPorts, totalResources } from '../../domain/definition-requests';
 import { placementRequest } from '../../domain/placement';
+import { chargeOfInstance } from '../../domain/quota';
 import { createDecision, unchanged } from '../../stores/etcd/decisions';
 import { keys } from '../../stores/etcd/keys';
 import type { DefinitionEntries, InstanceEntries } from '../../stores/etcd/objects';
 import { Archive } from '../archive';
+import { Belonging } from '../belonging';
 import { DefinitionLookup } from '../definitions/lookup';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
@@ -35,6 +37,7 @@ export class InstanceCreation {
     @Inject(Reads) private readonly reads: Reads,
     @Inject(DefinitionLookup) private readonly definitions: DefinitionLookup,
     @Inject(Placeability) private readonly placeability: Placeability,
+    @Inject(Belonging) private readonly belonging: Belonging,
   ) {}
 
   create(request: CreateInstance, context: RequestContext): Promise<Admitted<InstanceEntries>> {
@@ -76,7 +79,7 @@ export class InstanceCreation {
       allocation: undefined,
       observed: undefined,
     });
-    return { decision, after };
+    return { decision: this.belonging.into(spec, decision, chargeOfInstance(spec)), after };
   }
 }
 

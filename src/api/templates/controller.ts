@@ -1,5 +1,6 @@
 import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
+import { belongingProblems } from '../belonging';
 import type { Answer } from '../http/answer';
 import type { RequestContext } from '../http/context';
 import { Context } from '../http/context';
@@ -18,7 +19,7 @@ export class TemplatesController {
   constructor(@Inject(Templates) private readonly templates: Templates) {}
 
   @Post()
-  @Mutates({ scope: 'templates:write', summary: 'Register a worker template', status: 201, answer: templateView, newWork: true, problems: ['template_exists'] })
+  @Mutates({ scope: 'templates:write', summary: 'Register a worker template', status: 201, answer: templateView, newWork: true, problems: ['template_exists', ...belongingProblems] })
   create(@Body({ schema: createTemplate }) request: CreateTemplate, @Context() context: RequestContext): Promise<Answer<TemplateView>> {
     return this.templates.create(request, context);
   }

@@ -6,6 +6,7 @@ import { admitTemplate } from '../../domain/worker-admission';
 import { createDecision } from '../../stores/etcd/decisions';
 import { keys } from '../../stores/etcd/keys';
 import type { TemplateEntries } from '../../stores/etcd/objects';
+import { Belonging } from '../belonging';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import type { Proposal } from '../http/admission';
@@ -32,6 +33,7 @@ export class Templates {
     @Inject(Admission) private readonly admission: Admission,
     @Inject(Reads) private readonly reads: Reads,
     @Inject(TemplateLookup) private readonly lookup: TemplateLookup,
+    @Inject(Belonging) private readonly belonging: Belonging,
   ) {}
 
   async create(request: CreateTemplate, context: RequestContext): Promise<Answer<TemplateView>> {
@@ -42,8 +44,14 @@ export class Templates {
       object: { kind: 'WorkerTemplate', id },
       mintedId: id,
       isNewWork: true,
-      look: () => this.lookup.idOf(request.name),
-      decide: (existingId, admission) => decide(request, existingId, admission),
+      look: async (certain) => {
+        if (certain) await this.reads.upToPresent();
+        return this.lookup.idOf(request.name);
+      },
+      decide: (existingId, admission) => {
+        const { decision, after } = decide(request, existingId, admission);
+        return { decision: this.belonging.into(admission.owner, decision), after };
+      },
       read: (templateId) => this.lookup.byId(templateId),
     });
     const { subject, revision = subject.spec.revision } = admitted;

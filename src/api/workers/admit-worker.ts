@@ -5,11 +5,13 @@ import { actOnWorker, admitWorker } from '../../domain/worker-admission';
 import { createDecision, workerSpecDecision } from '../../stores/etcd/decisions';
 import type { TemplateEntries, WorkerEntries } from '../../stores/etcd/objects';
 import { Archive, requireLive } from '../archive';
+import { Belonging } from '../belonging';
 import type { Admitted, Proposal } from '../http/admission';
 import { admittedBy, Admission } from '../http/admission';
 import type { RequestContext } from '../http/context';
 import { requireMatch } from '../http/etag';
 import { mintId } from '../http/ids';
+import { Reads } from '../http/reads';
 import { TemplateLookup } from '../templates/lookup';
 import type { CreateWorker } from './schemas';
 
@@ -20,6 +22,8 @@ export class WorkerAdmission {
     @Inject(Admission) private readonly admission: Admission,
     @Inject(Archive) private readonly archive: Archive,
     @Inject(TemplateLookup) private readonly templates: TemplateLookup,
+    @Inject(Reads) private readonly reads: Reads,
+    @Inject(Belonging) private readonly belonging: Belonging,
   ) {}
 
   create(request: CreateWorker, context: RequestContext): Promise<Admitted<WorkerEntries>> {
@@ -30,8 +34,14 @@ export class WorkerAdmission {
       object: { kind: 'Worker', id },
       mintedId: id,
       isNewWork: true,
-      look: () => this.templates.byName(request.template),
-      decide: (template, admission) => newWorker(request, template, admission),
+      look: async (certain) => {
+        if (certain) await this.reads.upToPresent();
+        return this.templates.byName(request.template);
+      },
+      decide: (template, admission) => {
+        const { decision, after } = newWorker(request, template, admission);
+        return { decision: this.belonging.into(admission.owner, decision), after };
+      },
       read: (workerId) => this.archive.worker(workerId),
     });
   }

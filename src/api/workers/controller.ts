@@ -13,6 +13,7 @@ import { objectId, readQuery } from '../http/queries';
 import { Instances } from '../instances/instances';
 import type { InstanceDocument } from '../instances/schemas';
 import { instancePage } from '../instances/schemas';
+import { belongingProblems } from '../belonging';
 import { WorkerAdmission } from './admit-worker';
 import { WorkerChanges } from './change-worker';
 import type {
@@ -63,7 +64,7 @@ export class WorkersController {
     status: 201,
     answer: workerView,
     newWork: true,
-    problems: ['template_not_found', 'wait_impossible', 'wait_timeout'],
+    problems: ['template_not_found', ...belongingProblems, 'wait_impossible', 'wait_timeout'],
   })
   async create(
     @Body({ schema: createWorker }) request: CreateWorker,

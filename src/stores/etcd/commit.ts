@@ -18,6 +18,8 @@ export interface Compare {
 export interface SharedRefusal {
   readonly code: string;
   readonly message: string;
+  /** What is in the way, where it can be named. */
+  readonly detail?: Readonly<Record<string, unknown>>;
 }
 
 /** A pure change of a key that many decisions meet at, such as a worker's capacity. */

@@ -9,8 +9,10 @@ import { schemaVersionOf } from './commit';
 import { keys } from './keys';
 import type { DefinitionEntries, InstanceEntries, WorkerEntries } from './objects';
 import { resourceVersion } from './objects';
+import { givingBack } from './quota-changes';
 import type { DefinitionStatus } from '../../domain/definition';
 import type { InstanceSpec } from '../../domain/instance';
+import { heldByDefinition, heldByInstance } from '../../domain/quota';
 import type { WorkerSpec } from '../../domain/worker';
 
 /** A compare that says: as it was read, or still absent. */
@@ -107,13 +109,18 @@ export function createDecision(creation: {
   };
 }
 
-/** A new spec for an instance, decided on its spec and status as they were read; `told` is what its event says beside it. */
+/**
+ * A new spec for an instance, decided on its spec and status as they were read; `told` is what its event says beside it.
+ * The spec that first asks it to end gives back what it was charged for, whoever writes it: hence exactly once.
+ */
 export function instanceSpecDecision(entries: InstanceEntries, spec: InstanceSpec, verb: string, told: EventDraft['data'] = {}): Decision {
+  const freed = heldByInstance(spec) ? undefined : heldByInstance(entries.spec.value);
   return {
     id: `instances/${entries.id}/${resourceVersion(entries.spec, entries.status)}/${verb}`,
     compares: [unchanged(keys.instanceSpec(entries.id), entries.spec), unchanged(keys.instanceStatus(entries.id), entries.status)],
     puts: [{ key: keys.instanceSpec(entries.id), value: spec }],
     deletes: [],
+    ...(freed && { shared: givingBack(spec, freed) }),
     events: [
       eventOf(spec, {
         type: `berth.instance.${verb}-requested`,
@@ -147,8 +154,10 @@ export function workerSpecDecision(entries: WorkerEntries, spec: WorkerSpec, ver
   };
 }
 
-/** A new state of a definition; `cause` says who asked. */
+/** A new state of a definition; `cause` says who asked. The one that says DELETED gives back what it was charged for. */
 export function definitionStatusDecision(entries: DefinitionEntries, status: DefinitionStatus, cause: Cause): Decision {
+  const spec = entries.spec.value;
+  const freed = heldByDefinition(spec, status.phase) ? undefined : heldByDefinition(spec, entries.status.value.phase);
   return {
     id: `definitions/${entries.id}/${resourceVersion(entries.spec, entries.status)}/${status.phase}`,
     compares: [
@@ -157,8 +166,9 @@ export function definitionStatusDecision(entries: DefinitionEntries, status: Def
     ],
     puts: [{ key: keys.definitionStatus(entries.id), value: status }],
     deletes: [],
+    ...(freed && { shared: givingBack(spec, freed) }),
     events: [
-      eventOf(entries.spec.value, {
+      eventOf(spec, {
         type: `berth.definition.${status.phase.toLowerCase().replace('_', '-')}`,
         sequence: status.sequence,
         time: status.updatedAt,

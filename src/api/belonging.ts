@@ -1,0 +1,42 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { headsOf, refusalOfNew } from '../domain/belonging';
+import type { Owner } from '../domain/header';
+import type { Amounts, OrgSpec, ProjectSpec } from '../domain/tenancy';
+import type { Entry } from '../stores/etcd/client';
+import type { Decision } from '../stores/etcd/commit';
+import { onlyIf, unchanged } from '../stores/etcd/decisions';
+import { keys } from '../stores/etcd/keys';
+import { charging } from '../stores/etcd/quota-changes';
+import type { ApiDependencies } from './dependencies';
+import { apiDependencies } from './dependencies';
+import type { ProblemCode } from './http/problem';
+import { problemOfRefusal } from './http/problem';
+
+/** Why something new may not come to belong to an owner. */
+export const belongingProblems: readonly ProblemCode[] = ['org_not_found', 'project_not_found', 'org_suspended', 'org_closing'];
+
+/** The one way by which something new comes to belong to an org and a project. */
+@Injectable()
+export class Belonging {
+  constructor(@Inject(apiDependencies) private readonly dependencies: ApiDependencies) {}
+
+  /**
+   * The decision that makes something for an owner, made on the owner's heads as the cache has them: whether it takes
+   * anything new, and how much, is then so at the very revision of the commit. Throws what refuses it.
+   */
+  into(owner: Owner, decision: Decision, amounts?: Amounts): Decision {
+    const org = this.head<OrgSpec>(keys.orgSpec(owner.org));
+    const project = this.head<ProjectSpec>(keys.projectSpec(owner.project));
+    const found = { org: org?.value, project: project?.value };
+    const refusal = refusalOfNew(owner, found);
+    if (refusal) throw problemOfRefusal(refusal);
+    const decided = onlyIf(decision, unchanged(keys.orgSpec(owner.org), org), unchanged(keys.projectSpec(owner.project), project));
+    if (!amounts) return decided;
+    const heads = headsOf(owner, found);
+    return { ...decided, shared: charging(owner, amounts, { org: heads.org?.quota ?? {}, project: heads.project?.quota ?? {} }) };
+  }
+
+  private head<Spec>(key: string): Entry<Spec> | undefined {
+    return this.dependencies.cache.get(key) as Entry<Spec> | undefined;
+  }
+}

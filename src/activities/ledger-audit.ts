@@ -1,12 +1,13 @@
 import type { ObjectReference } from '../domain/answer';
 import type { LedgerFinding } from '../domain/ledger';
 import { auditLedger } from '../domain/ledger';
+import { auditQuotas } from '../domain/quota-audit';
 import type { EtcdClient } from '../stores/etcd/client';
 import type { Committer } from '../stores/etcd/committer';
 import type { IdempotencyRecord } from '../stores/etcd/decisions';
 import { keys } from '../stores/etcd/keys';
-import { ledgerOf } from '../stores/etcd/ledger-state';
-import type { FreshObjects, InstanceEntries, WorkerEntries } from '../stores/etcd/objects';
+import { ledgerOf, quotasOf } from '../stores/etcd/ledger-state';
+import type { Everything, FreshObjects } from '../stores/etcd/objects';
 import type { Reports } from '../stores/mongo/reports';
 import type { Clock } from './clock';
 
@@ -37,7 +38,7 @@ export class LedgerAudit {
   async run(): Promise<LedgerReport> {
     const { fresh, reports, clock } = this.dependencies;
     const state = await fresh.everything();
-    const findings = [...auditLedger(ledgerOf(state)), ...(await this.missingLifecycles(state))];
+    const findings = [...auditLedger(ledgerOf(state)), ...auditQuotas(quotasOf(state)), ...(await this.missingLifecycles(state))];
     const expired = await this.removeExpiredIdempotency();
     const nowMs = clock.nowMs();
     const reportId = clock.mintId('report');
@@ -48,7 +49,7 @@ export class LedgerAudit {
   }
 
   /** Every live object has its lifecycle; one that has lost it is reported, and given it back. */
-  private async missingLifecycles(state: { instances: InstanceEntries[]; workers: WorkerEntries[] }): Promise<LedgerFinding[]> {
+  private async missingLifecycles(state: Everything): Promise<LedgerFinding[]> {
     const live: ObjectReference[] = [
       ...state.instances.filter((entries) => entries.status.value.phase !== 'TERMINATED').map(({ id }) => ({ kind: 'Instance' as const, id })),
       ...state.workers.filter((entries) => entries.status.value.phase !== 'TERMINATED').map(({ id }) => ({ kind: 'Worker' as const, id })),

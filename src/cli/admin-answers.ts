@@ -70,7 +70,8 @@ export interface Invariants {
 export interface Repair extends Invariants {
   readonly dryRun: boolean;
   readonly repairs: ReadonlyArray<{
-    readonly worker: string;
+    /** Absent for a quota. */
+    readonly worker?: string;
     readonly writes: readonly string[];
     readonly removes: readonly string[];
     readonly outcome: 'planned' | 'done' | 'changed' | 'failed';

@@ -93,7 +93,8 @@ function identityOf({ code, object, message }: LedgerFinding): string {
   return `${code} ${object} ${message}`;
 }
 
-const mends: Readonly<Record<LedgerFinding['code'], string>> = {
+/** What a repair does about a finding that it mends. */
+export const mends: Readonly<Record<LedgerFinding['code'], string>> = {
   port_without_allocation: 'the port is marked as free',
   allocation_without_port: 'the port is marked as held',
   port_held_twice: 'the port is marked as held',
@@ -106,6 +107,7 @@ const mends: Readonly<Record<LedgerFinding['code'], string>> = {
   allocation_without_worker: 'nothing',
   phase_without_allocation: 'nothing',
   allocation_in_wrong_phase: 'nothing',
+  quota_differs: 'the sums are written anew from what is held',
   lifecycle_missing: 'the lifecycle is nudged',
 };
 
@@ -123,5 +125,6 @@ const askFor: Readonly<Record<LedgerFinding['code'], string>> = {
   allocation_without_worker: 'its host is gone with its worker: compare it with its events; nothing is released without a host’s word',
   phase_without_allocation: 'nudge it; if it stays, terminate it',
   allocation_in_wrong_phase: 'compare it with its events; what it holds may still run on the worker',
+  quota_differs: askAgain,
   lifecycle_missing: 'nudge it',
 };

@@ -24,6 +24,7 @@ export interface LedgerFinding {
     | 'allocation_without_plan'
     | 'phase_without_allocation'
     | 'allocation_in_wrong_phase'
+    | 'quota_differs'
     | 'lifecycle_missing';
   readonly object: string;
   readonly message: string;

@@ -3,11 +3,15 @@ import type { EventLogDocument } from '../../src/api/admin/event-log';
 import type { RebuildDocument } from '../../src/api/admin/projections';
 import { claimPorts, heldPorts, releasePorts } from '../../src/domain/ports';
 import { planRepair } from '../../src/domain/ledger-repair';
+import type { QuotaUsage } from '../../src/domain/quota';
+import { nothingHeld } from '../../src/domain/quota';
+import { planQuotaRepair } from '../../src/domain/quota-audit';
+import type { Amounts } from '../../src/domain/tenancy';
 import type { WorkerPorts } from '../../src/domain/worker';
 import { keys } from '../../src/stores/etcd/keys';
-import { ledgerOf } from '../../src/stores/etcd/ledger-state';
+import { ledgerOf, quotasOf } from '../../src/stores/etcd/ledger-state';
 import type { WorkerEntries } from '../../src/stores/etcd/objects';
-import { ledgerRepairDecision } from '../../src/stores/etcd/repair-decisions';
+import { ledgerRepairDecision, quotaRepairDecision } from '../../src/stores/etcd/repair-decisions';
 import { Lifecycle } from './support/lifecycle';
 import { Objects } from './support/objects';
 import { TestApi, toldWorld } from './support/test-api';
@@ -120,6 +124,37 @@ test.each(damages)('%s is found; a dry run changes nothing, a repair mends it an
   expect(JSON.stringify(log.body.items.at(-1))).not.toContain('agentTokenHash');
   expect((await api.client.post<RebuildDocument>(`${admin}/projections/live/rebuild`)).body.differences).toEqual([]);
   expect(await repair('?dryRun=false')).toMatchObject({ repairs: [] });
+});
+
+type QuotaDamage = readonly [what: string, key: string, make: (used: Amounts) => Promise<void>];
+const quotaDamages: readonly QuotaDamage[] = [
+  ['that says too much', keys.quota('default'), (used) => put(keys.quota('default'), { schemaVersion: 1, used: { ...used, instances: 7, definitions: 0 } })],
+  ['that is gone', keys.quota('default', 'default'), () => remove(keys.quota('default', 'default'))],
+  ['of nobody', keys.quota('o-gone', 'p-gone'), (used) => put(keys.quota('o-gone', 'p-gone'), { schemaVersion: 1, used })],
+];
+
+test.each(quotaDamages)('a quota %s is found; a dry run changes nothing, a repair writes what is held', async (_what, key, damage) => {
+  const { used } = (await api.dependencies.etcd.get(keys.quota('default')))!.value as QuotaUsage;
+  expect(used).toMatchObject({ instances: 1, ports: 1, definitions: 1 });
+  await damage(used);
+  expect(await invariants()).toMatchObject({ findings: [{ code: 'quota_differs', object: key, repairable: true }] });
+  const before = await api.keys();
+  expect(await repair()).toMatchObject({ dryRun: true, repairs: [{ writes: [key], removes: [], outcome: 'planned' }] });
+  expect(await api.keys()).toEqual(before);
+  expect(await repair('?dryRun=false')).toMatchObject({ repairs: [{ writes: [key], outcome: 'done' }], findingsTotal: 0 });
+  expect(((await api.dependencies.etcd.get(keys.quota('default')))!.value as QuotaUsage).used).toEqual(used);
+  expect((await api.client.post<RebuildDocument>(`${admin}/projections/live/rebuild`)).body.differences).toEqual([]);
+  expect(await repair('?dryRun=false')).toMatchObject({ repairs: [] });
+});
+
+test('a quota that somebody is charged to meanwhile is not written anew', async () => {
+  const { fresh, committer, etcd } = api.dependencies;
+  await put(keys.quota('default'), { schemaVersion: 1, used: nothingHeld });
+  const state = await fresh.everything();
+  const { repairs } = planQuotaRepair(quotasOf(state));
+  await objects.instance();
+  expect(await committer.commit(quotaRepairDecision(repairs[0]!, state.quotas.get(repairs[0]!.key)))).toMatchObject({ kind: 'changed', keys: [keys.quota('default')] });
+  expect((await etcd.get(keys.quota('default')))!.value).toMatchObject({ used: { instances: 1 } });
 });
 
 test('a mended ledger goes on being kept', async () => {

@@ -13,6 +13,8 @@ import type { Decision } from '../../src/stores/etcd/commit';
 import { Committer } from '../../src/stores/etcd/committer';
 import { createDecision, instanceSpecDecision, ownDecision, unchanged } from '../../src/stores/etcd/decisions';
 import { keys } from '../../src/stores/etcd/keys';
+import { charging } from '../../src/stores/etcd/quota-changes';
+import { chargeOfInstance } from '../../src/domain/quota';
 import { instanceDecision, workerDecision } from '../../src/stores/etcd/lifecycle-decisions';
 import type { InstanceEntries } from '../../src/stores/etcd/objects';
 import { FreshObjects } from '../../src/stores/etcd/objects';
@@ -89,7 +91,8 @@ export class RandomWriter {
 
   private async create(): Promise<boolean> {
     const { spec, status } = newInstance({ labels: this.oneOf(labelSets), ports: [] }, this.mint('i'));
-    await this.committer.commit(createDecision({ header: spec, puts: { spec, state: status }, eventType: 'berth.instance.created' }));
+    const decision = createDecision({ header: spec, puts: { spec, state: status }, eventType: 'berth.instance.created' });
+    await this.committer.commit({ ...decision, shared: charging(spec, chargeOfInstance(spec), { org: {}, project: {} }) });
     this.alive.push(spec.id);
     return true;
   }

@@ -73,7 +73,7 @@ export class AdminController {
   }
 
   @Get('invariants')
-  @ReadsOnly({ scope: 'ledger:read', summary: 'Prove the ledger against the allocations', answer: invariantsView, consistency: 'read-your-writes' })
+  @ReadsOnly({ scope: 'ledger:read', summary: 'Prove the ledger against the allocations, and the quotas against what is held', answer: invariantsView, consistency: 'read-your-writes' })
   invariants(@Query({ schema: readQuery }) query: ReadQuery): Promise<InvariantsDocument> {
     return this.ledger.check(query);
   }
@@ -81,8 +81,8 @@ export class AdminController {
   @Post('invariants/repair')
   @Operates({
     scope: 'ledger:repair',
-    summary: 'Write anew what of the ledger follows from the allocations',
-    description: 'Only says what it would do unless dryRun is false. Allocations are never touched; each repair is an event of its worker.',
+    summary: 'Write anew what of ledger and quotas follows from what is allocated and held',
+    description: 'Only says what it would do unless dryRun is false. Allocations are never touched; each repair of a worker’s ledger is one of its events.',
     answer: repairView,
     problems: ['commit_uncertain', 'newer_version', 'store_full'],
   })

@@ -1,12 +1,14 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
-import type { RepairPlan, WorkerRepair } from '../../domain/ledger-repair';
+import type { JudgedFinding, WorkerRepair } from '../../domain/ledger-repair';
 import { planRepair } from '../../domain/ledger-repair';
+import type { QuotaRepair } from '../../domain/quota-audit';
+import { planQuotaRepair } from '../../domain/quota-audit';
 import { administrationListMax } from '../../domain/limits';
 import { isoTime } from '../../domain/status';
-import { ledgerOf } from '../../stores/etcd/ledger-state';
-import type { FreshObjects } from '../../stores/etcd/objects';
-import { ledgerRepairDecision } from '../../stores/etcd/repair-decisions';
+import { ledgerOf, quotasOf } from '../../stores/etcd/ledger-state';
+import type { Everything } from '../../stores/etcd/objects';
+import { ledgerRepairDecision, quotaRepairDecision } from '../../stores/etcd/repair-decisions';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import { oneOf, section } from '../documents/schema';
@@ -48,7 +50,7 @@ export const repairView = z
     dryRun: z.boolean(),
     repairs: z.array(
       z.object({
-        worker: z.string(),
+        worker: z.string().optional().meta({ description: 'Whose ledger it is; absent for a quota.' }),
         writes: z.array(z.string()).meta({ description: 'Keys that are written anew.' }),
         removes: z.array(z.string()).meta({ description: 'Keys that are taken away.' }),
         outcome: z.enum(['planned', 'done', 'changed', 'failed']).meta({ description: 'changed: somebody was faster and nothing was written; ask again. failed: see the reason.' }),
@@ -63,9 +65,15 @@ export const repairView = z
 export type RepairDocument = DeepReadonly<z.output<typeof repairView>>;
 type RepairOutcome = RepairDocument['repairs'][number];
 
-type Everything = Awaited<ReturnType<FreshObjects['everything']>>;
+/** What one commit writes anew: the ledger of a worker, or what an org or a project holds. */
+type AnyRepair = WorkerRepair | QuotaRepair;
 
-/** Proves the ledger on demand, and mends of it what follows from the allocations alone. */
+interface Plan {
+  readonly findings: readonly JudgedFinding[];
+  readonly repairs: readonly AnyRepair[];
+}
+
+/** Proves the ledger and the quotas on demand, and mends of them what follows from allocations and specs alone. */
 @Injectable()
 export class Invariants {
   constructor(
@@ -76,14 +84,14 @@ export class Invariants {
   async check(query: ReadQuery): Promise<InvariantsDocument> {
     await this.reads.upTo(query);
     const state = await this.dependencies.fresh.everything();
-    return audited(state, planRepair(ledgerOf(state)));
+    return audited(state, planOf(state));
   }
 
-  /** Each worker is mended by a commit of its own, so that one which others are busy with keeps nobody waiting. */
+  /** Each worker and each quota is mended by a commit of its own, so that one which others are busy with keeps nobody waiting. */
   async repair(query: RepairQuery, context: RequestContext): Promise<RepairDocument> {
     const dryRun = query.dryRun !== 'false';
     const state = await this.dependencies.fresh.everything();
-    const plan = planRepair(ledgerOf(state));
+    const plan = planOf(state);
     if (dryRun) return { dryRun, repairs: plan.repairs.map((repair) => ({ ...written(repair), outcome: 'planned' })), ...audited(state, plan) };
     const repairs: RepairOutcome[] = [];
     for (const repair of plan.repairs) repairs.push(await this.commit(repair, state, context).catch((error: unknown) => this.failed(repair, error, context)));
@@ -91,12 +99,24 @@ export class Invariants {
   }
 
   /** What was repaired before stays told, and what comes after is tried. */
-  private failed(repair: WorkerRepair, error: unknown, context: RequestContext): RepairOutcome {
-    this.dependencies.log.warn({ ...loggedRequest(context), err: error, worker: repair.workerId }, 'a ledger was not repaired');
+  private failed(repair: AnyRepair, error: unknown, context: RequestContext): RepairOutcome {
+    this.dependencies.log.warn({ ...loggedRequest(context), err: error, ...written(repair) }, 'a ledger was not repaired');
     return { ...written(repair), outcome: 'failed', reason: problemOf(error).message };
   }
 
-  private async commit(repair: WorkerRepair, state: Everything, context: RequestContext): Promise<RepairOutcome> {
+  private commit(repair: AnyRepair, state: Everything, context: RequestContext): Promise<RepairOutcome> {
+    return 'workerId' in repair ? this.commitLedger(repair, state, context) : this.commitQuota(repair, state, context);
+  }
+
+  private async commitQuota(repair: QuotaRepair, state: Everything, context: RequestContext): Promise<RepairOutcome> {
+    const former = state.quotas.get(repair.key);
+    const outcome = await this.dependencies.committer.commit(quotaRepairDecision(repair, former));
+    if (outcome.kind !== 'done') return { ...written(repair), outcome: 'changed' };
+    this.dependencies.log.warn({ ...loggedRequest(context), key: repair.key, before: former?.value.used, after: repair.used }, 'a quota was repaired');
+    return { ...written(repair), outcome: 'done', revision: String(outcome.revision) };
+  }
+
+  private async commitLedger(repair: WorkerRepair, state: Everything, context: RequestContext): Promise<RepairOutcome> {
     const worker = state.workers.find(({ id }) => id === repair.workerId)!;
     const instances = new Map(state.instances.map((entries) => [entries.id, entries]));
     const decision = ledgerRepairDecision(worker, instances, repair, { cause: causeOf(context), time: isoTime(Date.now()) });
@@ -107,7 +127,12 @@ export class Invariants {
   }
 }
 
-function audited(state: Everything, { findings }: RepairPlan): InvariantsDocument {
+function planOf(state: Everything): Plan {
+  const [ledger, quotas] = [planRepair(ledgerOf(state)), planQuotaRepair(quotasOf(state))];
+  return { findings: [...ledger.findings, ...quotas.findings], repairs: [...ledger.repairs, ...quotas.repairs] };
+}
+
+function audited(state: Everything, { findings }: Plan): InvariantsDocument {
   return {
     instances: state.instances.length,
     workers: state.workers.length,
@@ -117,7 +142,9 @@ function audited(state: Everything, { findings }: RepairPlan): InvariantsDocumen
   };
 }
 
-function written({ workerId, capacity, ports, putPlan, removePlan }: WorkerRepair): Pick<RepairOutcome, 'worker' | 'writes' | 'removes'> {
+function written(repair: AnyRepair): Pick<RepairOutcome, 'worker' | 'writes' | 'removes'> {
+  if (!('workerId' in repair)) return { writes: [repair.key], removes: [] };
+  const { workerId, capacity, ports, putPlan, removePlan } = repair;
   const entry = (allocationId: string) => `workers/${workerId}/plan/${allocationId}`;
   return {
     worker: workerId,

@@ -1,5 +1,7 @@
 import type { LedgerState } from '../../domain/ledger';
-import type { InstanceEntries, WorkerEntries } from './objects';
+import { heldByDefinition, heldByInstance } from '../../domain/quota';
+import type { QuotaState } from '../../domain/quota-audit';
+import type { DefinitionEntries, Everything, InstanceEntries, WorkerEntries } from './objects';
 
 /** The ledger as the audit sees it. */
 export function ledgerOf(state: { readonly instances: readonly InstanceEntries[]; readonly workers: readonly WorkerEntries[] }): LedgerState {
@@ -13,6 +15,24 @@ export function ledgerOf(state: { readonly instances: readonly InstanceEntries[]
       plan: [...plan.values()].map((entry) => entry.value),
     })),
   };
+}
+
+/** The quotas as the audit sees them. */
+export function quotasOf({ instances, definitions, quotas }: Pick<Everything, 'instances' | 'definitions' | 'quotas'>): QuotaState {
+  return {
+    held: [...instances.flatMap(chargeOf), ...definitions.flatMap(chargeOfVersion)],
+    usages: new Map([...quotas].map(([key, { value }]) => [key, value])),
+  };
+}
+
+function chargeOf({ spec }: InstanceEntries): QuotaState['held'] {
+  const amounts = heldByInstance(spec.value);
+  return amounts ? [{ owner: spec.value, amounts }] : [];
+}
+
+function chargeOfVersion({ spec, status }: DefinitionEntries): QuotaState['held'] {
+  const amounts = heldByDefinition(spec.value, status.value.phase);
+  return amounts ? [{ owner: spec.value, amounts }] : [];
 }
 
 function isOpen(phase: string): boolean {

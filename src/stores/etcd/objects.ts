@@ -1,6 +1,7 @@
 import type { DefinitionSpec, DefinitionStatus } from '../../domain/definition';
 import type { Allocation, InstanceSpec, InstanceStatus } from '../../domain/instance';
 import type { Observation, PlanEntry, WorkerObservation } from '../../domain/plan';
+import type { QuotaUsage } from '../../domain/quota';
 import type { WorkerCapacity, WorkerPorts, WorkerSpec, WorkerStatus, WorkerTemplateSpec } from '../../domain/worker';
 import type { Entry, EtcdClient, KeyedEntry } from './client';
 import { ObjectNotFoundError } from './errors';
@@ -46,6 +47,16 @@ export interface TemplateEntries {
   readonly spec: Entry<WorkerTemplateSpec>;
 }
 
+/** As the ledger is audited. */
+export interface Everything {
+  readonly revision: number;
+  readonly instances: readonly InstanceEntries[];
+  readonly workers: readonly WorkerEntries[];
+  readonly definitions: readonly DefinitionEntries[];
+  /** By key. */
+  readonly quotas: ReadonlyMap<string, Entry<QuotaUsage>>;
+}
+
 type Parts = ReadonlyMap<string, KeyedEntry>;
 
 /** The highest revision of an object's keys: its resourceVersion. */
@@ -72,14 +83,16 @@ export class FreshObjects {
     return required('definition', id, toDefinition(id, await this.parts(keys.definition(id))));
   }
 
-  /** All instances and workers, at one revision. */
-  async everything(): Promise<{ revision: number; instances: InstanceEntries[]; workers: WorkerEntries[] }> {
-    const { revision, lists } = await this.client.listTogether(['instances/', 'workers/']);
-    const [instances = [], workers = []] = lists.map(groupById);
+  /** All that the ledger and the quotas are kept of, with both, at one revision. */
+  async everything(): Promise<Everything> {
+    const { revision, lists } = await this.client.listTogether(['instances/', 'workers/', 'definitions/', 'quotas/']);
+    const [instances = [], workers = [], definitions = []] = lists.map(groupById);
     return {
       revision,
       instances: instances.flatMap(([id, parts]) => toInstance(id, parts) ?? []),
       workers: workers.flatMap(([id, parts]) => toWorker(id, parts) ?? []),
+      definitions: definitions.flatMap(([id, parts]) => toDefinition(id, parts) ?? []),
+      quotas: new Map((lists[3] ?? []).map((entry) => [entry.key, entry as Entry<QuotaUsage>])),
     };
   }
 

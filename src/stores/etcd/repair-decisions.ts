@@ -1,6 +1,9 @@
 import type { Cause } from '../../domain/events';
 import type { WorkerRepair } from '../../domain/ledger-repair';
+import type { QuotaRepair } from '../../domain/quota-audit';
+import type { QuotaUsage } from '../../domain/quota';
 import { withoutSecret } from '../../domain/worker';
+import type { Entry } from './client';
 import type { Compare, Decision } from './commit';
 import { eventOf, sequenceAfter, unchanged } from './decisions';
 import { keys } from './keys';
@@ -50,6 +53,16 @@ export function ledgerRepairDecision(
       }),
     ],
   };
+}
+
+/**
+ * Writes a quota key anew. Whoever is charged, or given something back, writes the key in the same commit, so that the
+ * key unchanged says that the sum still is what is held. It is the key of no object, and its sum follows from objects
+ * that are on record, so there is no event; the caller tells of it in the log.
+ */
+export function quotaRepairDecision({ key, used }: QuotaRepair, entry: Entry<QuotaUsage> | undefined): Decision {
+  const value: QuotaUsage = { schemaVersion: 1, ...entry?.value, used: { ...entry?.value.used, ...used } };
+  return { id: `${key}/${entry?.revision ?? 0}/quota-repair`, compares: [unchanged(key, entry)], puts: [{ key, value }], deletes: [], events: [] };
 }
 
 function comparesOf({ id, status, allocation }: InstanceEntries): Compare[] {

@@ -4,6 +4,7 @@ import { arrived, givenBack, leftovers } from './end';
 import { ledger } from './ledger';
 import { phases } from './phases';
 import { counters, noSilentWrites, sequences } from './progress';
+import { quotas } from './quotas';
 import { recorded } from './recorded';
 import { releases } from './release';
 import { retirements } from './retirement';
@@ -16,6 +17,7 @@ export type { Expectations, Finding, Rule } from './rule';
 /** Every promise that is checked, under the name that a failing check shows. A new one is added here and nowhere else. */
 export const rules: Readonly<Record<string, Rule>> = {
   ledger,
+  quotas,
   acknowledged,
   oneDeedPerKey,
   phases,

@@ -7,17 +7,17 @@ import { acknowledged, begin, complete, crashed, fail, finished, retried, schedu
 import { nextForInstance } from '../../src/domain/instance-next';
 import type { HostStep, InstanceStep } from '../../src/domain/instance-steps';
 import { hostSteps, isHostStep, isInFlight, settleHostStep } from '../../src/domain/instance-steps';
+import { chargeOfInstance } from '../../src/domain/quota';
 import { beginProvision, provisioned } from '../../src/domain/worker-changes';
 import type { EtcdClient } from '../../src/stores/etcd/client';
 import type { Decision } from '../../src/stores/etcd/commit';
 import { Committer } from '../../src/stores/etcd/committer';
 import { createDecision, instanceSpecDecision, ownDecision, unchanged } from '../../src/stores/etcd/decisions';
 import { keys } from '../../src/stores/etcd/keys';
-import { charging } from '../../src/stores/etcd/quota-changes';
-import { chargeOfInstance } from '../../src/domain/quota';
 import { instanceDecision, workerDecision } from '../../src/stores/etcd/lifecycle-decisions';
 import type { InstanceEntries } from '../../src/stores/etcd/objects';
 import { FreshObjects } from '../../src/stores/etcd/objects';
+import { charging } from '../../src/stores/etcd/quota-changes';
 import { asking, newInstance, newWorker, observationOf, startMs } from './domain-objects';
 
 const verbs: readonly InstanceVerb[] = ['start', 'stop', 'retry', 'terminate'];

@@ -40,6 +40,7 @@ function measured(
 function requestOf(index: number): PlacementRequest {
   return {
     instanceId: `instance-${index}`,
+    org: 'default',
     resources: { cpuMillicores: 250, memoryMib: 256 + (index % 4) * 128, storageMib: 1024 },
     ports: [
       { name: 'http', protocol: 'tcp' },
@@ -55,6 +56,7 @@ function requestOf(index: number): PlacementRequest {
 function workerOf(index: number): FleetWorker {
   return {
     id: `worker-${String(index).padStart(3, '0')}`,
+    org: 'platform',
     phase: 'RUNNING',
     intent: 'running',
     paused: false,

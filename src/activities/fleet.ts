@@ -32,10 +32,10 @@ export class Fleet {
 
   /** Whether somebody who waits for the same pool comes before this instance. */
   hasOlderWaiting(entries: InstanceEntries): boolean {
-    const pool = poolOf(entries.spec.value.constraints);
+    const pool = poolOf(entries.spec.value);
     const request = requestOf(entries);
     return [...this.waiting.values()].some(
-      (other) => other.id !== entries.id && poolOf(other.spec.value.constraints) === pool && inQueueOrder(requestOf(other), request) < 0,
+      (other) => other.id !== entries.id && poolOf(other.spec.value) === pool && inQueueOrder(requestOf(other), request) < 0,
     );
   }
 

@@ -15,6 +15,7 @@ import { HealthModule } from './health/module';
 import { HistoryModule } from './history/module';
 import { Admission } from './http/admission';
 import { Reads } from './http/reads';
+import { NewOwners } from './new-owners';
 import { InstancesModule } from './instances/module';
 import { InternalModule } from './internal/module';
 import { QuotaModule } from './quota/module';
@@ -26,8 +27,8 @@ import { WorkersModule } from './workers/module';
 /** What every resource uses. */
 @Global()
 @Module({
-  providers: [Admission, Archive, Authenticator, Belonging, ObjectOwners, Reads, StoreRoom, { provide: APP_GUARD, useClass: AccessGuard }],
-  exports: [Admission, Archive, Authenticator, Belonging, Reads],
+  providers: [Admission, Archive, Authenticator, Belonging, NewOwners, ObjectOwners, Reads, StoreRoom, { provide: APP_GUARD, useClass: AccessGuard }],
+  exports: [Admission, Archive, Authenticator, Belonging, NewOwners, ObjectOwners, Reads],
 })
 class SharedModule {
   static on(dependencies: ApiDependencies): DynamicModule {

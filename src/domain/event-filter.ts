@@ -1,9 +1,13 @@
 import type { CloudEvent } from './events';
 import type { Kind } from './header';
+import type { Owners } from './ownership';
+import { isOwnedBy } from './ownership';
 
 /** What filters look at, of one event. */
 export interface EventAttributes {
   readonly id: string;
+  readonly org: string;
+  readonly project: string;
   readonly kind: Kind;
   readonly subject: string;
   readonly type: string;
@@ -23,9 +27,19 @@ export interface EventFilter {
   readonly label?: ReadonlyArray<readonly [name: string, value: string]> | undefined;
 }
 
+/** The same, and of whose objects somebody is told at all; never left out by oversight, so that it has to be said. */
+export interface ScopedEventFilter extends EventFilter {
+  readonly owners: Owners;
+}
+
 /** What a filter may look at of an event. */
-export function attributesOf({ id, kind, subject, type, worker, labels }: CloudEvent): EventAttributes {
-  return { id, kind, subject, type, worker, labels: labels === undefined ? {} : (JSON.parse(labels) as EventAttributes['labels']) };
+export function attributesOf({ id, org, project, kind, subject, type, worker, labels }: CloudEvent): EventAttributes {
+  return { id, org, project, kind, subject, type, worker, labels: labels === undefined ? {} : (JSON.parse(labels) as EventAttributes['labels']) };
+}
+
+/** Whether somebody is told of an event. */
+export function isTold(event: EventAttributes, filter: ScopedEventFilter): boolean {
+  return isOwnedBy(filter.owners, event) && isWanted(event, filter);
 }
 
 /** Whether a filter lets an event through. */

@@ -22,6 +22,12 @@ export interface Cause {
   readonly workflowRun?: string;
 }
 
+/** A cause without where it came from and by which credential: that is the audit's to tell. */
+export function withoutOrigin(cause: Cause): Cause {
+  const { source: _address, credential: _credential, ...rest } = cause;
+  return rest;
+}
+
 /** One thing that happened to one object, as a decision states it, before it has a place in the order. */
 export interface EventDraft {
   /** `berth.<kind>.<what happened>`, e.g. `berth.instance.phase-changed`. */
@@ -128,4 +134,11 @@ export function toCloudEvent(event: RecordedEvent): CloudEvent {
     ...(event.labels !== undefined && { labels: canonicalJson(event.labels) }),
     data: event.data,
   };
+}
+
+/** An event as its readers are told it: who did it, but neither from where nor by which credential. */
+export function toldEvent(event: CloudEvent): CloudEvent {
+  const { clientaddress: _address, credential: _credential, ...rest } = event;
+  const { spec } = event.data as { readonly spec?: { readonly cause?: Cause } };
+  return spec?.cause === undefined ? rest : { ...rest, data: { ...event.data, spec: { ...spec, cause: withoutOrigin(spec.cause) } } };
 }

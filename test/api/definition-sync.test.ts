@@ -80,7 +80,7 @@ test('a definition that waits for its artifact still is ACTIVE after it', async 
   const body = parseDefinition(documentOf('waiting'));
   const contentHash = await api.dependencies.definitionBodies.put(body);
   const { spec, status } = admitDefinition(body, contentHash, { nowMs: Date.now(), mintedId: 'd-waiting', owner: { org: 'default', project: 'default' }, cause: { actor: 'user:local' } });
-  const claims = [keys.definitionName(body.name, body.version)];
+  const claims = [keys.definitionName('default', body.name, body.version)];
   await api.dependencies.committer.commit(createDecision({ header: spec, puts: { spec, state: status }, claims, eventType: 'berth.definition.created' }));
   const reply = await sync<DefinitionView>('d-waiting');
   expect(reply).toMatchObject({ status: 200, body: { status: { phase: 'ACTIVE', artifact: { sha256: sha256Hex(first) } } } });

@@ -105,7 +105,7 @@ describe('an artifact', () => {
     const body = parseDefinition(withArtifact('orphan'));
     const contentHash = await api.dependencies.definitionBodies.put(body);
     const { spec, status } = admitDefinition(body, contentHash, { nowMs: Date.now(), mintedId: 'd-orphan', owner: { org: 'default', project: 'default' }, cause: { actor: 'user:test' } });
-    const claims = [keys.definitionName('orphan', '1.0.0')];
+    const claims = [keys.definitionName('default', 'orphan', '1.0.0')];
     const made = await api.dependencies.committer.commit(
       createDecision({ header: spec, puts: { spec, state: status }, claims, eventType: 'berth.definition.created' }),
     );

@@ -8,6 +8,7 @@ import type { WorkerPorts } from '../../src/domain/worker';
 export function worker(id: string, differences: Partial<FleetWorker> = {}): FleetWorker {
   return {
     id,
+    org: 'platform',
     phase: 'RUNNING',
     intent: 'running',
     paused: false,
@@ -25,6 +26,7 @@ export function worker(id: string, differences: Partial<FleetWorker> = {}): Flee
 export function request(instanceId: string, differences: Partial<PlacementRequest> = {}): PlacementRequest {
   return {
     instanceId,
+    org: 'default',
     resources: resources(100, 512, 10),
     ports: [],
     constraints: { labels: {} },

@@ -16,6 +16,7 @@ const workers: fc.Arbitrary<FleetWorker[]> = fc
       declared: fc.tuple(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 40 })),
       cpuRatio: fc.constantFrom(1, 1.5, 4),
       size: fc.integer({ min: 1, max: 12 }),
+      org: fc.constantFrom('platform', 'platform', 'o-1', 'o-2'),
       hostPorts: fc.uniqueArray(portNumber, { maxLength: 4 }),
       zone,
       down: fc.constantFrom({}, {}, {}, {}, { paused: true }, { online: false }, { intent: 'terminated' } as const),
@@ -23,11 +24,12 @@ const workers: fc.Arbitrary<FleetWorker[]> = fc
     { minLength: 1, maxLength: 5 },
   )
   .map((fleet) =>
-    fleet.map(({ declared, cpuRatio, size, hostPorts, zone, down }, index) =>
+    fleet.map(({ declared, cpuRatio, size, org, hostPorts, zone, down }, index) =>
       worker(`w${index}`, {
         capacity: emptyCapacity(resources(...declared)),
         cpuRatio,
         ports: emptyPorts({ from: 2000, to: 2000 + size - 1 }),
+        org,
         hostPorts,
         labels: { zone },
         ...down,
@@ -41,6 +43,7 @@ const queues: fc.Arbitrary<PlacementRequest[]> = fc
       amounts: fc.tuple(fc.nat(12), fc.nat(15), fc.nat(15)),
       asked: fc.array(fc.option(portNumber, { nil: undefined, freq: 2 }), { maxLength: 3 }),
       zone: fc.option(zone),
+      org: fc.constantFrom('o-1', 'o-2'),
       priority: fc.nat(2),
       second: fc.nat(3),
       preferred: fc.option(fc.nat(5), { nil: undefined }),
@@ -48,8 +51,9 @@ const queues: fc.Arbitrary<PlacementRequest[]> = fc
     { maxLength: 25 },
   )
   .map((queue) =>
-    queue.map(({ amounts, asked, zone, priority, second, preferred }, index) =>
+    queue.map(({ amounts, asked, zone, org, priority, second, preferred }, index) =>
       request(`i${index}`, {
+        org,
         resources: resources(...amounts),
         ports: ports(...asked),
         constraints: { labels: zone === null ? {} : { zone } },
@@ -78,6 +82,7 @@ function fits(asked: PlacementRequest, on: FleetWorker, held: Held): boolean {
   const fixed = asked.ports.flatMap(({ port }) => (port === undefined ? [] : [port]));
   const within = (wanted: number, sum: number, limit: number) => wanted === 0 || sum + wanted <= limit;
   return (
+    (on.org === 'platform' || on.org === asked.org) &&
     on.online &&
     !on.paused &&
     on.intent === 'running' &&
@@ -178,7 +183,7 @@ describe('placement, for any queue and fleet', () => {
         for (const { instanceId, everPossible, refused } of placeAll(queue, fleet).refusals) {
           const asked = queue.find((one) => one.instanceId === instanceId)!;
           expect(everPossible).toBe(fleet.some((one) => fits(asked, { ...one, ...up }, nothing)));
-          expect(refused.map(({ workerId }) => workerId)).toEqual(fleet.map(({ id }) => id).sort());
+          expect(refused.map(({ workerId }) => workerId)).toEqual(fleet.filter(({ org }) => org === 'platform' || org === asked.org).map(({ id }) => id).sort());
         }
       }),
     );

@@ -190,13 +190,13 @@ describe('building from heads', () => {
   it('takes ledger and observation where they are there', () => {
     const capacity = { ...emptyCapacity(spec.capacity), instances: 3 };
     const built = fleetWorker({ spec, status, capacity, ports: holding(2005), observed, online: true });
-    const expected = worker('w', { labels: { zone: 'a' }, capacity, ports: holding(2005), hostPorts: [2001] });
+    const expected = worker('w', { org: 'default', labels: { zone: 'a' }, capacity, ports: holding(2005), hostPorts: [2001] });
     expect(built).toEqual(expected);
   });
 
   it('takes a worker without a ledger for an empty one of its kind', () => {
     const built = fleetWorker({ spec, status: { ...status, phase: 'PENDING' }, online: false });
-    expect(built).toEqual(worker('w', { labels: { zone: 'a' }, phase: 'PENDING', online: false }));
+    expect(built).toEqual(worker('w', { org: 'default', labels: { zone: 'a' }, phase: 'PENDING', online: false }));
   });
 
   it('makes the request of an instance', () => {
@@ -222,11 +222,36 @@ describe('building from heads', () => {
   });
 });
 
+describe('workers that are dedicated to an org', () => {
+  const own = worker('own', { org: 'o-1' });
+  const shared = worker('shared', { org: 'platform' });
+  const foreign = worker('foreign', { org: 'o-2' });
+
+  it('take nothing of another org, whoever has room', () => {
+    const asked = request('i', { org: 'o-1', preferredWorkerId: 'foreign' });
+    expect(place(asked, [foreign, own])).toMatchObject({ workerId: 'own' });
+    expect(place(asked, [foreign, shared])).toMatchObject({ workerId: 'shared' });
+    expect(place(request('i', { org: 'default' }), [own, foreign])).toMatchObject({ refused: [], everPossible: false });
+  });
+
+  it('are neither named nor counted to another org', () => {
+    const full = { ...own, paused: true };
+    expect(place(request('i', { org: 'o-1' }), [foreign, full])).toMatchObject({
+      refused: [{ workerId: 'own', code: 'WorkerPaused' }],
+      message: '0 of 1 workers can hold it: WorkerPaused on 1',
+    });
+    expect(place(request('i', { org: 'o-1' }), [foreign])).toMatchObject({ message: 'there are no workers' });
+  });
+});
+
 describe('the pool of constraints', () => {
+  const wanting = (labels: Record<string, string>, org = 'default') => ({ org, constraints: { labels } });
+
   it('is the same however they are written, and another for others', () => {
-    expect(poolOf({ labels: { a: '1', b: '2' } })).toBe(poolOf({ labels: { b: '2', a: '1' } }));
-    expect(poolOf({ labels: { a: '1' } })).toBe('{"labels":{"a":"1"}}');
-    expect(poolOf({ labels: { a: '1' } })).not.toBe(poolOf({ labels: { a: '2' } }));
-    expect(poolOf({ labels: {} })).not.toBe(poolOf({ labels: { a: '' } }));
+    expect(poolOf(wanting({ a: '1', b: '2' }))).toBe(poolOf(wanting({ b: '2', a: '1' })));
+    expect(poolOf(wanting({ a: '1' }))).toBe('{"constraints":{"labels":{"a":"1"}},"org":"default"}');
+    expect(poolOf(wanting({ a: '1' }))).not.toBe(poolOf(wanting({ a: '2' })));
+    expect(poolOf(wanting({}))).not.toBe(poolOf(wanting({}, 'o-1')));
+    expect(poolOf(wanting({}))).not.toBe(poolOf(wanting({ a: '' })));
   });
 });

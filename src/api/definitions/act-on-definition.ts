@@ -1,6 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { deleteDefinition, deprecateDefinition } from '../../domain/definition-admission';
+import { reaches } from '../../domain/authorization';
 import { problemsMax } from '../../domain/limits';
+import type { Caller } from '../../domain/principal';
 import { definitionStatusDecision } from '../../stores/etcd/decisions';
 import type { DefinitionEntries } from '../../stores/etcd/objects';
 import { Archive, requireLive } from '../archive';
@@ -43,7 +45,7 @@ export class DefinitionActs {
         requireLive(seen);
         const status = admittedBy(acts[verb]({ spec: seen.spec.value, status: seen.status.value }, admission));
         if (status === undefined) return undefined;
-        if (verb === 'delete') this.refuseWhileInUse(id);
+        if (verb === 'delete') this.refuseWhileInUse(id, context.caller);
         const decision = definitionStatusDecision(seen, status, admission.cause);
         return { decision, after: (revision) => ({ ...seen, status: { value: status, revision } }) };
       },
@@ -59,12 +61,14 @@ export class DefinitionActs {
     await this.reads.upTo({ minRevision: status.revision });
   }
 
-  private refuseWhileInUse(id: string): void {
+  private refuseWhileInUse(id: string, caller: Caller): void {
     const using = this.dependencies.cached
       .instances()
       .filter(({ spec, status }) => spec.value.definition.id === id && status.value.phase !== 'TERMINATED');
     if (using.length === 0) return;
-    const instances = using.slice(0, problemsMax).map((instance) => ({ id: instance.id, phase: instance.status.value.phase }));
-    throw new ApiProblem('definition_in_use', `${using.length} instances still use it, such as ${instances[0]?.id}`, { members: { instances } });
+    // Those in projects that the caller is kept out of count, and are not named.
+    const named = using.filter(({ spec }) => reaches(caller, spec.value));
+    const instances = named.slice(0, problemsMax).map((instance) => ({ id: instance.id, phase: instance.status.value.phase }));
+    throw new ApiProblem('definition_in_use', `${using.length} instances still use it${instances[0] === undefined ? '' : `, such as ${instances[0].id}`}`, { members: { instances } });
   }
 }

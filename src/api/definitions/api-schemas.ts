@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { name } from '../documents/scalars';
 import { section } from '../documents/schema';
-import { archivedField, labelsFilter, pageFields, several } from '../http/queries';
+import { archivedField, labelsFilter, objectId, ownerFields, ownerOfNew, pageFields, readFields, several } from '../http/queries';
 import type { DeepReadonly } from '../http/views';
 import { constraintsView, headerFields, pageOf, portRequestView, resourcesView } from '../http/views';
 import { parseDefinition } from './document';
@@ -18,11 +18,18 @@ export const definitionPhases = ['PENDING_SYNC', 'ACTIVE', 'DEPRECATED', 'DELETE
 
 export const listDefinitionsQuery = section({
   ...pageFields,
+  ...ownerFields,
   name: name.optional(),
   phase: several(definitionPhases).optional().meta({ description: 'DELETED ones are shown only when asked for.' }),
   label: labelsFilter.optional(),
   archived: archivedField,
 });
+export const createDefinitionQuery = section(ownerOfNew);
+export type CreateDefinitionQuery = z.output<typeof createDefinitionQuery>;
+
+export const definitionVersionsQuery = section({ ...readFields, org: objectId.optional().meta({ description: 'Id of the org whose name is meant, for those who run Berth.' }) });
+export type DefinitionVersionsQuery = z.output<typeof definitionVersionsQuery>;
+
 export type ListDefinitionsQuery = z.output<typeof listDefinitionsQuery>;
 
 const artifactView = z.object({ uri: z.string(), format: z.enum(['cml', 'text']), path: z.string(), sha256: z.string().optional() });

@@ -11,12 +11,14 @@ import type { ProblemCode } from '../http/problem';
 import type { ReadQuery } from '../http/queries';
 import { objectId, readQuery } from '../http/queries';
 import { DefinitionActs } from './act-on-definition';
-import type { DefinitionVersions, DefinitionView, ListDefinitionsQuery } from './api-schemas';
+import type { CreateDefinitionQuery, DefinitionVersions, DefinitionVersionsQuery, DefinitionView, ListDefinitionsQuery } from './api-schemas';
 import {
   createDefinition,
   definitionName,
   definitionPage,
+  createDefinitionQuery,
   definitionVersions,
+  definitionVersionsQuery,
   definitionView,
   listDefinitionsQuery,
 } from './api-schemas';
@@ -46,23 +48,28 @@ export class DefinitionsController {
     newWork: true,
     problems: ['invalid_document', 'version_exists', ...belongingProblems, 'quota_exceeded', ...artifactProblems],
   })
-  async create(@Body({ schema: createDefinition }) body: DefinitionBody, @Context() context: RequestContext): Promise<Answer<DefinitionView>> {
-    return this.definitions.answer(await this.creation.create(body, context));
+  async create(
+    @Body({ schema: createDefinition }) body: DefinitionBody,
+    @Query({ schema: createDefinitionQuery }) owner: CreateDefinitionQuery,
+    @Context() context: RequestContext,
+  ): Promise<Answer<DefinitionView>> {
+    return this.definitions.answer(await this.creation.create(body, owner, context));
   }
 
   @Get()
   @ReadsOnly({ scope: 'definitions:read', summary: 'List definition versions, oldest first', answer: definitionPage, consistency: 'eventual' })
-  list(@Query({ schema: listDefinitionsQuery }) query: ListDefinitionsQuery): Promise<Page<DefinitionView>> {
-    return this.definitions.list(query);
+  list(@Query({ schema: listDefinitionsQuery }) query: ListDefinitionsQuery, @Context() context: RequestContext): Promise<Page<DefinitionView>> {
+    return this.definitions.list(query, context);
   }
 
   @Get('by-name/:name/versions')
   @ReadsOnly({ scope: 'definitions:read', summary: 'List all versions of one name, the highest first', answer: definitionVersions, consistency: 'eventual' })
   versions(
     @Param('name', { schema: definitionName }) name: string,
-    @Query({ schema: readQuery }) query: ReadQuery,
+    @Query({ schema: definitionVersionsQuery }) query: DefinitionVersionsQuery,
+    @Context() context: RequestContext,
   ): Promise<DefinitionVersions> {
-    return this.definitions.versions(name, query);
+    return this.definitions.versions(name, query, context);
   }
 
   @Get(':id')

@@ -4,6 +4,9 @@ import type { DefinitionBody } from '../../domain/definition';
 import { loggedCause } from '../../domain/trace-context';
 import { admitDefinition } from '../../domain/definition-admission';
 import { chargeOfDefinition } from '../../domain/quota';
+import { reaches } from '../../domain/authorization';
+import type { AskedOwner } from '../../domain/ownership';
+import type { Caller } from '../../domain/principal';
 import { putGuarded } from '../../stores/etcd/body-guard';
 import type { Compare } from '../../stores/etcd/commit';
 import { createDecision } from '../../stores/etcd/decisions';
@@ -21,6 +24,7 @@ import type { RequestContext } from '../http/context';
 import { mintId } from '../http/ids';
 import { ApiProblem } from '../http/problem';
 import { Reads } from '../http/reads';
+import { NewOwners } from '../new-owners';
 import { DefinitionActivation } from './activation';
 import { DefinitionLookup } from './lookup';
 
@@ -45,16 +49,21 @@ export class DefinitionCreation {
     @Inject(Reads) private readonly reads: Reads,
     @Inject(Archive) private readonly archive: Archive,
     @Inject(DefinitionLookup) private readonly definitions: DefinitionLookup,
+    @Inject(NewOwners) private readonly owners: NewOwners,
     @Inject(DefinitionActivation) private readonly activation: DefinitionActivation,
     @Inject(Belonging) private readonly belonging: Belonging,
   ) {}
 
-  async create(body: DefinitionBody, context: RequestContext): Promise<Admitted<DefinitionEntries>> {
+  /** `named`: to whom it shall belong, where the request says so; no part of the document, which is the same whoever has it. */
+  async create(body: DefinitionBody, named: AskedOwner, context: RequestContext): Promise<Admitted<DefinitionEntries>> {
     const id = mintId('d');
+    const owner = await this.owners.ofNew(context.caller, named);
+    const isNamed = named.org !== undefined || named.project !== undefined;
     let prepared: Prepared | undefined;
     const admitted = await this.admission.admit<Seen, DefinitionEntries>({
       context,
-      body,
+      body: isNamed ? { document: body, ...named } : body,
+      owner,
       object: { kind: 'Definition', id },
       mintedId: id,
       isNewWork: true,
@@ -62,10 +71,10 @@ export class DefinitionCreation {
         if (certain) await this.reads.upToPresent();
         // Anew each time: what kept the former try from being committed may be that the document was being swept.
         prepared = await this.prepare(body);
-        return { ...prepared, existing: await this.existing(body, certain) };
+        return { ...prepared, existing: await this.definitions.named(body, owner.org, certain) };
       },
       decide: (seen, admission) => {
-        const { decision, after } = decide(body, seen, admission);
+        const { decision, after } = decide(body, seen, context.caller, admission);
         return { decision: this.belonging.into(admission.owner, decision, chargeOfDefinition), after };
       },
       read: (definitionId) => this.archive.definition(definitionId),
@@ -80,13 +89,6 @@ export class DefinitionCreation {
     return { contentHash: hash, guard, artifact: await syncArtifact(body, artifactsDirectory) };
   }
 
-  private existing({ name, version }: DefinitionBody, certain: boolean): Promise<DefinitionEntries | undefined> {
-    return this.definitions.find({ name, version }, certain).catch((error: unknown) => {
-      if (error instanceof ApiProblem && error.code === 'definition_not_found') return undefined;
-      throw error;
-    });
-  }
-
   /** The definition is there whatever happens now; what fails here is made up for by the sweep. */
   private async activated(admitted: Admitted<DefinitionEntries>, artifact: Artifact): Promise<Admitted<DefinitionEntries>> {
     try {
@@ -99,13 +101,13 @@ export class DefinitionCreation {
   }
 }
 
-function decide(body: DefinitionBody, seen: Seen, admission: AdmissionContext): Proposal<DefinitionEntries> {
-  if (seen.existing) throw versionExists(seen.existing, seen.contentHash);
+function decide(body: DefinitionBody, seen: Seen, caller: Caller, admission: AdmissionContext): Proposal<DefinitionEntries> {
+  if (seen.existing) throw versionExists(seen.existing, seen.contentHash, caller);
   const { spec, status } = admitDefinition(body, seen.contentHash, admission);
   const decision = createDecision({
     header: spec,
     puts: { spec, state: status },
-    claims: [keys.definitionName(body.name, body.version)],
+    claims: [keys.definitionName(spec.org, body.name, body.version)],
     onlyIf: [seen.guard],
     eventType: 'berth.definition.created',
   });
@@ -117,8 +119,10 @@ function decide(body: DefinitionBody, seen: Seen, admission: AdmissionContext): 
   return { decision, after };
 }
 
-function versionExists({ id, spec, status }: DefinitionEntries, contentHash: string): ApiProblem {
+function versionExists({ id, spec, status }: DefinitionEntries, contentHash: string, caller: Caller): ApiProblem {
   const { name, version } = spec.value;
+  // Names are given once in an org; of a project that somebody is kept out of he hears no more than that.
+  if (!reaches(caller, spec.value)) return new ApiProblem('version_exists', `${name} ${version} exists already in another project`);
   const sameContent = spec.value.contentHash === contentHash;
   const detail = `${name} ${version} exists already, with ${sameContent ? 'the same' : 'another'} content; versions never change`;
   return new ApiProblem('version_exists', detail, { members: { existingId: id, phase: status.value.phase, sameContent } });

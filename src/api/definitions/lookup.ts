@@ -1,4 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { reaches } from '../../domain/authorization';
+import type { Caller } from '../../domain/principal';
 import type { DefinitionEntries } from '../../stores/etcd/objects';
 import { ObjectNotFoundError } from '../../stores/etcd/errors';
 import { keys } from '../../stores/etcd/keys';
@@ -22,18 +24,26 @@ export class DefinitionLookup {
     @Inject(Archive) private readonly archive: Archive,
   ) {}
 
-  /** `certain`: as it is in etcd now, or was when it retired, else as the cache has it. Throws `definition_not_found`. */
-  async find(reference: DefinitionReference, certain: boolean): Promise<DefinitionEntries> {
-    const { cached } = this.dependencies;
-    const id = reference.id ?? (await this.idByName(reference, certain));
-    const found = id === undefined ? undefined : certain ? await this.archive.definition(id).catch(orUndefined) : cached.definition(id);
-    if (found === undefined) throw notFound(reference);
+  /**
+   * `certain`: as it is in etcd now, or was when it retired, else as the cache has it. Throws `definition_not_found`, also
+   * when it is another org's.
+   */
+  async find(reference: DefinitionReference, within: Pick<Caller, 'org' | 'projects'>, certain: boolean): Promise<DefinitionEntries> {
+    const found = await this.named(reference, within.org, certain);
+    if (found === undefined || !reaches(within, found.spec.value)) throw notFound(reference);
     return found;
   }
 
-  private async idByName({ name = '', version = '' }: DefinitionReference, certain: boolean): Promise<string | undefined> {
+  /** What has a name and version in an org, in whichever of its projects: a name is given once in an org. */
+  async named(reference: DefinitionReference, org: string, certain: boolean): Promise<DefinitionEntries | undefined> {
+    const { cached } = this.dependencies;
+    const id = reference.id ?? (await this.idByName(reference, org, certain));
+    return id === undefined ? undefined : certain ? this.archive.definition(id).catch(orUndefined) : cached.definition(id);
+  }
+
+  private async idByName({ name = '', version = '' }: DefinitionReference, org: string, certain: boolean): Promise<string | undefined> {
     const { cache, etcd } = this.dependencies;
-    const key = keys.definitionName(name, version);
+    const key = keys.definitionName(org, name, version);
     const claim = certain ? await etcd.get(key) : cache.get(key);
     return (claim?.value as { readonly id: string } | undefined)?.id;
   }

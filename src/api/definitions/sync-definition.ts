@@ -55,20 +55,21 @@ export class DefinitionSync {
     throw await this.changed(entries, body, artifact);
   }
 
-  private async changed({ status }: DefinitionEntries, body: DefinitionBody, { facts }: Artifact): Promise<ApiProblem> {
+  private async changed({ spec, status }: DefinitionEntries, body: DefinitionBody, { facts }: Artifact): Promise<ApiProblem> {
+    const { org } = spec.value;
     const known = status.value.artifact?.sha256;
-    const version = await this.nextVersion(body);
+    const version = await this.nextVersion(org, body);
     const proposal = writeDocument({ ...body, version, ...(body.artifact && { artifact: { ...body.artifact, sha256: facts.sha256 } }) });
     const detail = `${body.artifact?.uri} has the SHA-256 ${facts.sha256} by now, ${body.name} ${body.version} was made with ${known}; register ${version} to use it`;
     return new ApiProblem('artifact_changed', detail, { members: { knownSha256: known, foundSha256: facts.sha256, proposal } });
   }
 
   /** The next patch version that nobody has registered; those of deleted versions are never given again. */
-  private async nextVersion({ name, version }: DefinitionBody): Promise<string> {
+  private async nextVersion(org: string, { name, version }: DefinitionBody): Promise<string> {
     await this.reads.upToPresent();
     let next = version;
     do next = semver.inc(next, 'patch') ?? next;
-    while (this.dependencies.cache.get(keys.definitionName(name, next)) !== undefined);
+    while (this.dependencies.cache.get(keys.definitionName(org, name, next)) !== undefined);
     return next;
   }
 }

@@ -11,6 +11,7 @@ import { Context } from '../http/context';
 import { Problems } from '../http/docs';
 import { ApiProblem } from '../http/problem';
 import { EventFeed } from './feed';
+import { filterFor } from './filter';
 import type { Polled } from './poll';
 import { pollEvents } from './poll';
 import type { EventsQuery } from './schemas';
@@ -18,7 +19,7 @@ import { eventsQuery } from './schemas';
 import { EventStart } from './start';
 import { streamEvents } from './stream';
 
-const description = `Every change of every object, in one order that is the same for all who read, each at least once, as CloudEvents 1.0.
+const description = `Every change of every object that is the caller's own, in one order that is the same for all who read, each at least once, as CloudEvents 1.0.
 Read with Accept: application/json, page by page: the answer's nextCursor is the next request's cursor.
 Or with Accept: text/event-stream, as Server-Sent Events: \`change\` holds an event, and its id is the cursor to resume from; \`position\` moves
 that cursor on past what the filter left out; \`end\` says why the server ends the stream. A reader that takes nothing for 30 s is cut.
@@ -64,29 +65,26 @@ export class EventsController {
     });
   }
 
-  private async poll(from: EventPosition, query: EventsQuery, response: Response, { gone }: RequestContext): Promise<void> {
+  private async poll(from: EventPosition, query: EventsQuery, response: Response, { gone, caller }: RequestContext): Promise<void> {
     const { limit = eventPageSizeDefault, wait: waitMs = 0 } = query;
-    const polled = await pollEvents(this.feed, { from, filter: filterOf(query), limit, waitMs, gone });
+    const polled = await pollEvents(this.feed, { from, filter: filterFor(caller, query), limit, waitMs, gone });
     const revision = String(this.dependencies.cache.revision);
     response.status(200).set({ 'Berth-Revision': revision }).type('application/json').send(textOf(polled, revision));
   }
 
-  private async stream(from: EventPosition, query: EventsQuery, response: Response, { gone, requestId }: RequestContext): Promise<void> {
+  private async stream(from: EventPosition, query: EventsQuery, response: Response, { gone, requestId, caller }: RequestContext): Promise<void> {
     const { log } = this.dependencies;
     if (!this.feed.isCurrent) throw new ApiProblem('dependency_unavailable', 'this server does not follow etcd at the moment', { members: { dependency: 'etcd' } });
     await streamEvents(response, {
       feed: this.feed,
       from,
-      filter: filterOf(query),
+      filter: filterFor(caller, query),
       gone,
       onEnd: (end, position, cause) => log[end === 'server_stopping' ? 'debug' : 'warn']({ requestId, position, err: cause }, `a stream of events was ended: ${end}`),
     });
   }
 }
 
-function filterOf({ kind, subject, worker, type, label }: EventsQuery) {
-  return { kind, subject, worker, type, label };
-}
 
 /** Events are texts already. */
 function textOf({ events, position, more }: Polled, revision: string): string {

@@ -1,7 +1,7 @@
 import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import { Inject, Injectable } from '@nestjs/common';
-import type { EventFilter } from '../../domain/event-filter';
-import { isWanted } from '../../domain/event-filter';
+import type { ScopedEventFilter } from '../../domain/event-filter';
+import { isTold } from '../../domain/event-filter';
 import type { EventPosition } from '../../domain/event-position';
 import {
   eventBatchBytesMax,
@@ -116,7 +116,7 @@ export class EventFeed implements OnModuleInit, OnModuleDestroy {
   }
 
   /** What comes next for a reader at a recent position. Readers that stand at the same place with the same filter share it. */
-  batchAfter(position: EventPosition, filter: EventFilter, filterKey: string): Batch {
+  batchAfter(position: EventPosition, filter: ScopedEventFilter, filterKey: string): Batch {
     const { head } = this.log;
     if (this.batchesHead !== head || this.batches.size >= batchesKeptMax) this.batches.clear();
     this.batchesHead = head;
@@ -126,7 +126,7 @@ export class EventFeed implements OnModuleInit, OnModuleDestroy {
     return made;
   }
 
-  private makeBatch(after: EventPosition, filter: EventFilter, head: EventPosition): Batch {
+  private makeBatch(after: EventPosition, filter: ScopedEventFilter, head: EventPosition): Batch {
     return cutBatch(this.log.recentAfter(after), filter, head, this.bounds.batchBytesMax);
   }
 
@@ -149,12 +149,12 @@ export class EventFeed implements OnModuleInit, OnModuleDestroy {
 }
 
 /** The frames of wanted events, up to a bound but at least one, and how far they go: to `end` when nothing more follows. */
-export function cutBatch(events: Iterable<SharedEvent>, filter: EventFilter, end: EventPosition, bytesMax: number): Batch {
+export function cutBatch(events: Iterable<SharedEvent>, filter: ScopedEventFilter, end: EventPosition, bytesMax: number): Batch {
   const frames: Buffer[] = [];
   let bytes = 0;
   let position = end;
   for (const event of events) {
-    if (!isWanted(event, filter)) continue;
+    if (!isTold(event, filter)) continue;
     if (bytes > 0 && bytes + event.frame.length > bytesMax) return { frames: Buffer.concat(frames), position };
     frames.push(event.frame);
     bytes += event.frame.length;

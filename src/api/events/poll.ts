@@ -1,5 +1,5 @@
-import type { EventFilter } from '../../domain/event-filter';
-import { isWanted } from '../../domain/event-filter';
+import type { ScopedEventFilter } from '../../domain/event-filter';
+import { isTold } from '../../domain/event-filter';
 import type { EventPosition } from '../../domain/event-position';
 import { pause } from '../../pause';
 import { ApiProblem } from '../http/problem';
@@ -8,7 +8,7 @@ import type { SharedEvent } from './shared-event';
 
 export interface Poll {
   readonly from: EventPosition;
-  readonly filter: EventFilter;
+  readonly filter: ScopedEventFilter;
   readonly limit: number;
   /** How long to wait for an event when there is none yet. */
   readonly waitMs: number;
@@ -44,13 +44,13 @@ async function nextWithin(feed: EventFeed, timeoutMs: number, gone: AbortSignal)
   over.abort();
 }
 
-async function readOnce({ log }: EventFeed, from: EventPosition, filter: EventFilter, limit: number): Promise<Polled> {
+async function readOnce({ log }: EventFeed, from: EventPosition, filter: ScopedEventFilter, limit: number): Promise<Polled> {
   const isRecent = log.isRecent(from);
   const { events, position: end } = isRecent ? { events: log.recentAfter(from), position: log.head } : await log.olderAfter(from);
   if (isRecent && from === end && log.isBlocked) throw new ApiProblem('newer_version', 'events follow that a newer version of the server wrote');
   const found: SharedEvent[] = [];
   for (const event of events) {
-    if (!isWanted(event, filter)) continue;
+    if (!isTold(event, filter)) continue;
     if (found.length === limit) return { events: found, position: found[limit - 1]!.id, more: true };
     found.push(event);
   }

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import type { EventPosition } from '../../domain/event-position';
 import { beginning, partsOf } from '../../domain/event-position';
+import type { Kind } from '../../domain/header';
 import { eventFilterValuesMax, eventPageSizeDefault, eventPageSizeMax, eventPollWaitMsMax } from '../../domain/limits';
 import { duration } from '../documents/scalars';
 import { notation, oneOf, section, text, withRule } from '../documents/schema';
-import { labelsFilter, objectId, readFields } from '../http/queries';
+import { labelsFilter, objectId, ownerFields, readFields } from '../http/queries';
 
-const kinds = ['Instance', 'Worker', 'Definition', 'WorkerTemplate'] as const;
+const kinds = ['Instance', 'Worker', 'Definition', 'WorkerTemplate', 'Org', 'Project', 'Principal', 'Token'] as const satisfies readonly Kind[];
 const eventType = text('a type of event, or the beginning of one and a *', /^[a-z][a-z0-9.-]{0,100}\*?$|^\*$/);
 
 /** A parameter that may be repeated: one of these values. */
@@ -23,6 +24,7 @@ const filterFields = {
   worker: anyOf(objectId, 'an id').optional().meta({ description: 'Id of a worker: its own events, and those of what is placed on it.' }),
   type: anyOf(eventType, 'a type of event').optional().meta({ description: 'A type such as berth.instance.running, or its beginning and a *; repeated for several.' }),
   label: labelsFilter.optional().meta({ description: 'A label as name=value; repeated for more, of which all must be there.' }),
+  ...ownerFields,
 };
 
 /** A position as a reader names it; whether the store has come so far is another question. */

@@ -1,5 +1,5 @@
 import type { Response } from 'express';
-import type { EventFilter } from '../../domain/event-filter';
+import type { ScopedEventFilter } from '../../domain/event-filter';
 import type { EventPosition } from '../../domain/event-position';
 import { eventStreamEndMsMax, eventStreamRetryMs } from '../../domain/limits';
 import { pause } from '../../pause';
@@ -14,7 +14,7 @@ export type StreamEnd = ProblemCode | 'slow_consumer' | 'server_stopping' | 'epo
 export interface EventStreamOptions {
   readonly feed: EventFeed;
   readonly from: EventPosition;
-  readonly filter: EventFilter;
+  readonly filter: ScopedEventFilter;
   /** Aborted when the reader has gone. */
   readonly gone: AbortSignal;
   /** Hears of streams that were ended. */

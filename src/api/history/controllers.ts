@@ -4,6 +4,8 @@ import { ApiTags } from '@nestjs/swagger';
 import type { Kind } from '../../domain/header';
 import type { Scope } from '../../domain/scopes';
 import type { Answer } from '../http/answer';
+import type { RequestContext } from '../http/context';
+import { Context } from '../http/context';
 import { ReadsOnly } from '../http/docs';
 import type { ProblemCode } from '../http/problem';
 import { objectId } from '../http/queries';
@@ -36,8 +38,12 @@ function historyController({ kind, path, tag, missing, scope }: Resource): Type 
       consistency: 'read-your-writes',
       problems: [missing, 'record_incomplete'],
     })
-    history(@Param('id', { schema: objectId }) id: string, @Query({ schema: historyQuery }) query: HistoryQuery): Promise<HistoryPage> {
-      return this.past.page({ kind, id }, query);
+    history(
+      @Param('id', { schema: objectId }) id: string,
+      @Query({ schema: historyQuery }) query: HistoryQuery,
+      @Context() { caller }: RequestContext,
+    ): Promise<HistoryPage> {
+      return this.past.page({ kind, id }, query, caller);
     }
 
     @Get(':id/snapshot')
@@ -49,8 +55,12 @@ function historyController({ kind, path, tag, missing, scope }: Resource): Type 
       consistency: 'read-your-writes',
       problems: [missing, 'snapshot_not_found', 'record_incomplete'],
     })
-    snapshot(@Param('id', { schema: objectId }) id: string, @Query({ schema: snapshotQuery }) query: SnapshotQuery): Promise<Answer<SnapshotView>> {
-      return this.past.snapshot({ kind, id }, query);
+    snapshot(
+      @Param('id', { schema: objectId }) id: string,
+      @Query({ schema: snapshotQuery }) query: SnapshotQuery,
+      @Context() { caller }: RequestContext,
+    ): Promise<Answer<SnapshotView>> {
+      return this.past.snapshot({ kind, id }, query, caller);
     }
   }
   // Operations are named after their controller.

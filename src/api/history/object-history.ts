@@ -1,14 +1,19 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { FieldChange } from '../../domain/difference';
 import { differenceOf } from '../../domain/difference';
+import { isVisible, reaches } from '../../domain/authorization';
 import type { CloudEvent } from '../../domain/events';
+import { withoutOrigin } from '../../domain/events';
 import type { Kind } from '../../domain/header';
+import { platformOrg } from '../../domain/header';
+import type { Caller } from '../../domain/principal';
 import { kinds } from '../../domain/kinds';
 import { pageSizeDefault, rebuildPageSize } from '../../domain/limits';
 import type { ObjectState } from '../../domain/object-state';
 import { applyEvent, changeTypeOf } from '../../domain/object-state';
 import { ObjectNotFoundError } from '../../stores/etcd/errors';
 import { keys } from '../../stores/etcd/keys';
+import { ObjectOwners } from '../access/owners';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import { Answer } from '../http/answer';
@@ -41,11 +46,13 @@ export class ObjectHistory {
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(Reads) private readonly reads: Reads,
     @Inject(ObjectEvents) private readonly events: ObjectEvents,
+    @Inject(ObjectOwners) private readonly owners: ObjectOwners,
   ) {}
 
   /** A page of changes, each with what differs. */
-  async page(object: PastObject, query: HistoryQuery): Promise<HistoryPage> {
+  async page(object: PastObject, query: HistoryQuery, caller: Caller): Promise<HistoryPage> {
     const revision = await this.reads.upTo(query);
+    await this.requireOwn(object, caller);
     const { afterSequence = 0, limit = pageSizeDefault } = query;
     const found: Turn[] = [];
     for await (const turn of this.turns(object.id, afterSequence, limit + 1)) if (found.push(turn) > limit) break;
@@ -60,11 +67,12 @@ export class ObjectHistory {
   }
 
   /** The object at a moment. */
-  async snapshot(object: PastObject, { time, ...query }: SnapshotQuery): Promise<Answer<SnapshotView>> {
+  async snapshot(object: PastObject, { time, ...query }: SnapshotQuery, caller: Caller): Promise<Answer<SnapshotView>> {
     const revision = await this.reads.upTo(query);
+    await this.requireOwn(object, caller);
     const turn = await this.at(object, { ...query, timeMs: time });
     const { kind, id, org, spec, status, allocation } = turn.after;
-    const whole = { kind, id, org, spec: { ...spec }, ...(status && { status: { ...status } }), ...(allocation && { allocation: { ...allocation } }) };
+    const whole = { kind, id, org, spec: { ...spec, cause: withoutOrigin(spec.cause) }, ...(status && { status: { ...status } }), ...(allocation && { allocation: { ...allocation } }) };
     return new Answer({ ...describe(turn), object: whole }, { 'Berth-Revision': String(revision) });
   }
 
@@ -127,6 +135,18 @@ export class ObjectHistory {
     if (kept) return kept.state;
     for await (const { after } of this.turns(id, 0, rebuildPageSize)) if (after.sequence === sequence) return after;
     return undefined;
+  }
+
+  /**
+   * What is shared with others is shown, and not what became of it: its past tells who runs Berth and how, and what it held.
+   * The guard has let nobody come here with what is another's.
+   */
+  private async requireOwn({ kind, id }: PastObject, caller: Caller): Promise<void> {
+    if (caller.org === platformOrg) return;
+    const owner = await this.owners.ownerOf(kind, id, caller);
+    if (owner === undefined || reaches(caller, owner)) return;
+    if (!isVisible(caller, owner)) throw this.owners.missing(kind, id);
+    throw new ApiProblem('forbidden', `${kinds[kind].name} ${id} is shared; its past is shown to those who run Berth`);
   }
 
   /** Refuses an id that is none of this kind. `known`: an event under this id, if one was found. */

@@ -57,6 +57,18 @@ export const dryRunField = oneOf(['true', 'false'])
   .optional()
   .meta({ description: 'With true: answer what would change, and change nothing.' });
 
+/** For lists: narrows them to one owner. What is somebody else's is on none. */
+export const ownerFields = {
+  org: objectId.optional().meta({ description: 'Id of the org that they belong to.' }),
+  project: objectId.optional().meta({ description: 'Id of the project that they belong to.' }),
+};
+
+/** For what is created: to whom it shall belong. */
+export const ownerOfNew = {
+  org: objectId.optional().meta({ description: "Id of the org that it shall belong to; the caller's own when absent. Only those who run Berth name another." }),
+  project: objectId.optional().meta({ description: "Id of the project that it shall belong to; `default`, or the first that the caller is confined to, when absent." }),
+};
+
 /** A parameter that may be repeated. */
 export function several<Words extends readonly [string, ...string[]]>(words: Words) {
   const one = oneOf(words);

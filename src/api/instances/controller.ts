@@ -74,8 +74,8 @@ export class InstancesController {
 
   @Get()
   @ReadsOnly({ scope: 'instances:read', summary: 'List instances, oldest first', answer: instancePage, consistency: 'eventual' })
-  list(@Query({ schema: listInstancesQuery }) query: ListInstancesQuery): Promise<Page<InstanceDocument>> {
-    return this.instances.list(query);
+  list(@Query({ schema: listInstancesQuery }) query: ListInstancesQuery, @Context() context: RequestContext): Promise<Page<InstanceDocument>> {
+    return this.instances.list(query, context);
   }
 
   @Get(':id')

@@ -3,6 +3,7 @@ import type { AdmissionContext, NewInstance } from '../../domain/admission';
 import { admitInstance } from '../../domain/admission';
 import type { DefinitionBody } from '../../domain/definition';
 import { requestedPorts, totalResources } from '../../domain/definition-requests';
+import type { Caller } from '../../domain/principal';
 import { placementRequest } from '../../domain/placement';
 import { chargeOfInstance } from '../../domain/quota';
 import { createDecision, unchanged } from '../../stores/etcd/decisions';
@@ -19,6 +20,7 @@ import type { RequestContext } from '../http/context';
 import { mintId } from '../http/ids';
 import { ApiProblem } from '../http/problem';
 import { Reads } from '../http/reads';
+import { NewOwners } from '../new-owners';
 import { Placeability } from './placeability';
 import type { CreateInstance } from './schemas';
 
@@ -36,28 +38,33 @@ export class InstanceCreation {
     @Inject(Archive) private readonly archive: Archive,
     @Inject(Reads) private readonly reads: Reads,
     @Inject(DefinitionLookup) private readonly definitions: DefinitionLookup,
+    @Inject(NewOwners) private readonly owners: NewOwners,
     @Inject(Placeability) private readonly placeability: Placeability,
     @Inject(Belonging) private readonly belonging: Belonging,
   ) {}
 
-  create(request: CreateInstance, context: RequestContext): Promise<Admitted<InstanceEntries>> {
+  async create(request: CreateInstance, context: RequestContext): Promise<Admitted<InstanceEntries>> {
     const id = mintId('i');
+    const owner = await this.owners.ofNew(context.caller, request);
+    // Of its org, whoever asks, and out of no project that the caller is kept out of.
+    const within = { org: owner.org, ...(context.caller.projects && { projects: context.caller.projects }) };
     return this.admission.admit<Seen, InstanceEntries>({
       context,
       body: request,
       object: { kind: 'Instance', id },
       mintedId: id,
+      owner,
       isNewWork: true,
-      look: (certain) => this.look(request, certain),
+      look: (certain) => this.look(request, within, certain),
       decide: (seen, admission) => this.decide(request, seen, admission),
       read: (instanceId) => this.archive.instance(instanceId),
     });
   }
 
   /** The cache is good enough to decide on: the commit compares what was read of the definition. */
-  private async look(request: CreateInstance, certain: boolean): Promise<Seen> {
+  private async look(request: CreateInstance, within: Pick<Caller, 'org' | 'projects'>, certain: boolean): Promise<Seen> {
     if (certain) await this.reads.upToPresent(); // The workers and templates, too.
-    const definition = await this.definitions.find(request.definition, certain);
+    const definition = await this.definitions.find(request.definition, within, certain);
     return { definition, body: await this.dependencies.definitionBodies.get(definition.spec.value.contentHash) };
   }
 

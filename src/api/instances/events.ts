@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { z } from 'zod';
+import { toldEvent } from '../../domain/events';
 import { pageSizeDefault } from '../../domain/limits';
 import { ObjectNotFoundError } from '../../stores/etcd/errors';
 import { Archive } from '../archive';
@@ -69,7 +70,7 @@ export class Events {
     const last = items[items.length - 1];
     if (last === undefined) await this.requireInstance(id);
     else if (last.kind !== 'Instance') throw new ObjectNotFoundError('instance', id);
-    return { items, revision: String(revision), ...(hasMore && last && { nextAfterSequence: last.sequence }) };
+    return { items: items.map(toldEvent), revision: String(revision), ...(hasMore && last && { nextAfterSequence: last.sequence }) };
   }
 
   private async requireInstance(id: string): Promise<void> {

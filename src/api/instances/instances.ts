@@ -1,5 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { InstancePhase } from '../../domain/phases';
+import type { Owners } from '../../domain/ownership';
+import { isOwnedBy, visibleOwners } from '../../domain/ownership';
 import type { InstanceEntries } from '../../stores/etcd/objects';
 import { resourceVersion } from '../../stores/etcd/objects';
 import { Archive } from '../archive';
@@ -38,20 +40,21 @@ export class Instances {
     return readAnswer(this.show(present, cache.revision), present.spec);
   }
 
-  async list(query: ListInstancesQuery): Promise<Page<InstanceDocument>> {
+  async list(query: ListInstancesQuery, { caller }: Pick<RequestContext, 'caller'>): Promise<Page<InstanceDocument>> {
     const page = withCursor(query);
     const revision = await this.reads.upTo(page);
     const { cached } = this.dependencies;
-    if (query.archived) return this.listArchived(query, { ...page, revision });
-    const found = cached.instances().filter((entries) => matches(entries, query));
+    const owners = visibleOwners(caller, 'Instance', query);
+    if (query.archived) return this.listArchived(query, owners, { ...page, revision });
+    const found = cached.instances().filter((entries) => matches(entries, query, owners));
     return pageOfObjects(found, page, revision, (entries) => this.show(entries, revision));
   }
 
   /** What is archived is placed nowhere, so that it is on no worker. */
-  private async listArchived(query: ListInstancesQuery, page: { readonly after: string; readonly limit?: number | undefined; readonly revision: number }): Promise<Page<InstanceDocument>> {
+  private async listArchived(query: ListInstancesQuery, owners: Owners, page: { readonly after: string; readonly limit?: number | undefined; readonly revision: number }): Promise<Page<InstanceDocument>> {
     const { revision } = page;
     if (query.worker !== undefined) return { items: [], revision: String(revision) };
-    const filter = { phases: query.phase, labels: labelTexts(query.label), definition: query.definition };
+    const filter = { owners, phases: query.phase, labels: labelTexts(query.label), definition: query.definition };
     return this.archive.instances(filter, page, (entries) => this.show(entries, revision), (id) => this.dependencies.cached.instance(id) !== undefined);
   }
 
@@ -104,8 +107,9 @@ function versionOf({ spec, status, allocation, observed }: InstanceEntries): num
   return resourceVersion(spec, status, allocation, observed);
 }
 
-function matches({ spec, status, allocation }: InstanceEntries, query: ListInstancesQuery): boolean {
+function matches({ spec, status, allocation }: InstanceEntries, query: ListInstancesQuery, owners: Owners): boolean {
   return (
+    isOwnedBy(owners, spec.value) &&
     (query.phase === undefined || query.phase.includes(status.value.phase)) &&
     (query.worker === undefined || allocation?.value.workerId === query.worker) &&
     (query.definition === undefined || spec.value.definition.name === query.definition) &&

@@ -1,5 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { emptyCapacity } from '../../domain/capacity';
+import type { Header } from '../../domain/header';
+import { platformOrg } from '../../domain/header';
 import { placementReasonsMax } from '../../domain/limits';
 import type { FleetWorker, PlacementRequest } from '../../domain/placement';
 import { couldEverHold, place } from '../../domain/placement';
@@ -10,7 +12,7 @@ import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import { ApiProblem } from '../http/problem';
 
-/** Refuses what no worker that is known, or could be made, would hold even if it were empty. */
+/** Refuses what no worker that is known and open to its org, or could be made, would hold even if it were empty. */
 @Injectable()
 export class Placeability {
   /** What placement derives from a worker is kept with it, so the same one is handed in while its spec is the same. */
@@ -22,10 +24,12 @@ export class Placeability {
     const { cached } = this.dependencies;
     // A worker may be given any labels when it is made, so a template is judged by its size alone.
     const ofAnyLabels = { ...request, constraints: { labels: {} } };
-    const templates = cached.templates().map(({ spec }) => ({ kind: this.bestOf(spec), request: ofAnyLabels }));
+    const isOpen = ({ spec }: { readonly spec: Entry<Header> }) => spec.value.org === platformOrg || spec.value.org === request.org;
+    const templates = cached.templates().filter(isOpen).map(({ spec }) => ({ kind: this.bestOf(spec), request: ofAnyLabels }));
     if (templates.some(couldHold)) return;
     const workers = cached
       .workers()
+      .filter(isOpen)
       .filter(({ spec, status }) => spec.value.intent === 'running' && status.value.phase !== 'FAILED')
       .map(({ spec }) => ({ kind: this.bestOf(spec), request }));
     const candidates = [...templates, ...workers];
@@ -39,6 +43,7 @@ export class Placeability {
     const spec = entry.value;
     const best: FleetWorker = {
       id: spec.kind === 'WorkerTemplate' ? `template ${spec.name}` : spec.id,
+      org: spec.org,
       phase: 'RUNNING',
       intent: 'running',
       paused: false,

@@ -5,7 +5,7 @@ import { restartPolicy, retryPolicy } from '../definitions/schema';
 import { duration, labels, labelsPatch, name, version } from '../documents/scalars';
 import { mergePatch, section, trueOrFalse, wholeNumber } from '../documents/schema';
 import { changedFields } from '../history/schemas';
-import { archivedField, dryRunField, labelsFilter, objectId, pageFields, readFields, several, waitFields } from '../http/queries';
+import { archivedField, dryRunField, labelsFilter, objectId, ownerFields, ownerOfNew, pageFields, readFields, several, waitFields } from '../http/queries';
 import type { DeepReadonly } from '../http/views';
 import { constraintsView, headerFields, lifecycleStatusFields, pageOf, portRequestView, resourcesView } from '../http/views';
 
@@ -16,6 +16,7 @@ const definitionReference = section({ id: objectId.optional(), name: name.option
 
 export const createInstance = section({
   definition: definitionReference,
+  ...ownerOfNew,
   labels: labels.optional(),
   priority: wholeNumber(instancePriorityMin, instancePriorityMax).optional().meta({ description: 'Higher is placed first; 0 by default.' }),
   maxDuration: duration(1000, maxDurationMsMax).optional().meta({ description: 'Instead of what the definition says, such as 1h30m.' }),
@@ -47,6 +48,7 @@ export const listInstancesQuery = section({
   worker: objectId.optional().meta({ description: 'Id of the worker that it is placed on.' }),
   definition: name.optional().meta({ description: 'Name of the definition.' }),
   label: labelsFilter.optional(),
+  ...ownerFields,
   archived: archivedField,
 });
 export type ListInstancesQuery = z.output<typeof listInstancesQuery>;

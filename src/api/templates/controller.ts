@@ -26,8 +26,8 @@ export class TemplatesController {
 
   @Get()
   @ReadsOnly({ scope: 'templates:read', summary: 'List worker templates, oldest first', answer: templatePage, consistency: 'eventual' })
-  list(@Query({ schema: listTemplatesQuery }) query: ListTemplatesQuery): Promise<Page<TemplateView>> {
-    return this.templates.list(query);
+  list(@Query({ schema: listTemplatesQuery }) query: ListTemplatesQuery, @Context() context: RequestContext): Promise<Page<TemplateView>> {
+    return this.templates.list(query, context);
   }
 
   @Get(':id')

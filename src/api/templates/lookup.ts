@@ -19,15 +19,17 @@ export class TemplateLookup {
     return found;
   }
 
-  /** Throws `template_not_found`. */
-  async byName(name: string): Promise<TemplateEntries> {
-    const found = await this.idOf(name);
+  /** The first of these orgs that has one of this name says which is meant. Throws `template_not_found`. */
+  async byName(name: string, orgs: readonly string[]): Promise<TemplateEntries> {
+    const [org, ...others] = orgs;
+    const found = org === undefined ? undefined : await this.idOf(org, name);
+    if (found === undefined && others.length > 0) return this.byName(name, others);
     if (found === undefined) throw new ApiProblem('template_not_found', `there is no worker template named ${name}`);
     return this.byId(found);
   }
 
-  async idOf(name: string): Promise<string | undefined> {
-    const key = keys.templateName(name);
+  async idOf(org: string, name: string): Promise<string | undefined> {
+    const key = keys.templateName(org, name);
     const claim = this.dependencies.cache.get(key) ?? (await this.dependencies.etcd.get(key));
     return (claim?.value as { readonly id: string } | undefined)?.id;
   }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { cpuRatioDefault, descriptionCharactersMax, portRangeFromDefault, portRangeToDefault, provisionTimeoutMsDefault } from '../../domain/limits';
 import { duration, labels, name, portNumber, resources } from '../documents/scalars';
 import { section, text } from '../documents/schema';
-import { labelsFilter, pageFields } from '../http/queries';
+import { labelsFilter, ownerFields, ownerOfNew, pageFields } from '../http/queries';
 import type { DeepReadonly } from '../http/views';
 import { headerFields, pageOf, resourcesView } from '../http/views';
 
@@ -28,10 +28,12 @@ export const createTemplate = section({
   portRange: portRange.optional().meta({ description: `${portRangeFromDefault} to ${portRangeToDefault} by default.` }),
   labels: labels.optional().meta({ description: 'Labels of the workers that are made from it, for constraints.' }),
   provisionTimeout: duration(1000, provisionTimeoutMsMax).optional().meta({ description: `${provisionTimeoutMsDefault / 1000}s by default.` }),
+  ...ownerOfNew,
+  org: ownerOfNew.org.meta({ description: 'Id of the org that its workers are dedicated to. By those who run Berth, when absent: they serve every org.' }),
 }).meta({ id: 'CreateWorkerTemplate' });
 export type CreateTemplate = z.output<typeof createTemplate>;
 
-export const listTemplatesQuery = section({ ...pageFields, label: labelsFilter.optional() });
+export const listTemplatesQuery = section({ ...pageFields, ...ownerFields, label: labelsFilter.optional() });
 export type ListTemplatesQuery = z.output<typeof listTemplatesQuery>;
 
 export const portRangeView = z.object({ from: z.int(), to: z.int().meta({ description: 'Inclusive.' }) }).meta({ id: 'PortRange' });

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AdmissionContext } from '../../domain/admission';
 import { cpuRatioDefault, portRangeFromDefault, portRangeToDefault, provisionTimeoutMsDefault } from '../../domain/limits';
+import { isOwnedBy, visibleOwners } from '../../domain/ownership';
 import type { NewTemplate } from '../../domain/worker-admission';
 import { admitTemplate } from '../../domain/worker-admission';
 import { createDecision } from '../../stores/etcd/decisions';
@@ -22,6 +23,7 @@ import type { ReadQuery } from '../http/queries';
 import { hasLabels } from '../http/queries';
 import { Reads } from '../http/reads';
 import { headerView } from '../http/views';
+import { NewOwners } from '../new-owners';
 import { TemplateLookup } from './lookup';
 import type { CreateTemplate, ListTemplatesQuery, TemplateView } from './schemas';
 
@@ -34,19 +36,22 @@ export class Templates {
     @Inject(Reads) private readonly reads: Reads,
     @Inject(TemplateLookup) private readonly lookup: TemplateLookup,
     @Inject(Belonging) private readonly belonging: Belonging,
+    @Inject(NewOwners) private readonly owners: NewOwners,
   ) {}
 
   async create(request: CreateTemplate, context: RequestContext): Promise<Answer<TemplateView>> {
     const id = mintId('t');
+    const owner = await this.owners.ofNewHost(context.caller, request);
     const admitted = await this.admission.admit<string | undefined, TemplateEntries>({
       context,
       body: request,
       object: { kind: 'WorkerTemplate', id },
       mintedId: id,
+      owner,
       isNewWork: true,
       look: async (certain) => {
         if (certain) await this.reads.upToPresent();
-        return this.lookup.idOf(request.name);
+        return this.lookup.idOf(owner.org, request.name);
       },
       decide: (existingId, admission) => {
         const { decision, after } = decide(request, existingId, admission);
@@ -64,10 +69,11 @@ export class Templates {
     return readAnswer(viewOf(found, Math.max(revision, found.spec.revision)), found.spec);
   }
 
-  async list(query: ListTemplatesQuery): Promise<Page<TemplateView>> {
+  async list(query: ListTemplatesQuery, { caller }: RequestContext): Promise<Page<TemplateView>> {
     const page = withCursor(query);
     const revision = await this.reads.upTo(page);
-    const found = this.dependencies.cached.templates().filter(({ spec }) => hasLabels(spec.value.labels, query.label));
+    const owners = visibleOwners(caller, 'WorkerTemplate', query);
+    const found = this.dependencies.cached.templates().filter(({ spec }) => isOwnedBy(owners, spec.value) && hasLabels(spec.value.labels, query.label));
     return pageOfObjects(found, page, revision, (entries) => viewOf(entries, revision));
   }
 }
@@ -80,7 +86,7 @@ function decide(request: CreateTemplate, existingId: string | undefined, admissi
   const decision = createDecision({
     header: spec,
     puts: { spec },
-    claims: [keys.templateName(spec.name)],
+    claims: [keys.templateName(spec.org, spec.name)],
     eventType: 'berth.worker-template.created',
   });
   return { decision, after: (revision) => ({ id: spec.id, spec: { value: spec, revision } }) };

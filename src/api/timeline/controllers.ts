@@ -4,6 +4,8 @@ import { ApiTags } from '@nestjs/swagger';
 import type { LifecycleKind } from '../../domain/answer';
 import type { HistoryQuery } from '../history/schemas';
 import { historyQuery } from '../history/schemas';
+import type { RequestContext } from '../http/context';
+import { Context } from '../http/context';
 import { ReadsOnly } from '../http/docs';
 import type { ProblemCode } from '../http/problem';
 import { objectId } from '../http/queries';
@@ -35,8 +37,12 @@ function timelineController({ kind, path, missing }: Resource): Type {
       consistency: 'read-your-writes',
       problems: [missing, 'record_incomplete'],
     })
-    page(@Param('id', { schema: objectId }) id: string, @Query({ schema: historyQuery }) query: HistoryQuery): Promise<TimelinePage> {
-      return this.timeline.page({ kind, id }, query);
+    page(
+      @Param('id', { schema: objectId }) id: string,
+      @Query({ schema: historyQuery }) query: HistoryQuery,
+      @Context() { caller }: RequestContext,
+    ): Promise<TimelinePage> {
+      return this.timeline.page({ kind, id }, query, caller);
     }
   }
   // Operations are named after their controller.

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { ObjectReference } from '../../domain/answer';
+import type { Caller } from '../../domain/principal';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import { ObjectHistory } from '../history/object-history';
@@ -16,14 +17,14 @@ export class Timeline {
   ) {}
 
   /** Pages as the history does; what the engine did is on the page of the changes around it. */
-  async page(object: ObjectReference, query: HistoryQuery): Promise<TimelinePage> {
-    const { items, nextAfterSequence, revision } = await this.history.page(object, query);
+  async page(object: ObjectReference, query: HistoryQuery, caller: Caller): Promise<TimelinePage> {
+    const { items, nextAfterSequence, revision } = await this.history.page(object, query, caller);
     const { runs, complete } = await this.dependencies.runsOf(object);
     const isFirst = (query.afterSequence ?? 0) === 0;
     // Past the last change is past everything: what the engine did after it was on the page of that change.
     if (!isFirst && items.length === 0) return { items: [], engineAnswered: complete, revision };
     // A page reaches up to the first change of the next one, of which only the last change of this one is known.
-    const stretch = { from: isFirst ? undefined : items[0]?.time, before: nextAfterSequence === undefined ? undefined : await this.timeAfter(object, nextAfterSequence) };
+    const stretch = { from: isFirst ? undefined : items[0]?.time, before: nextAfterSequence === undefined ? undefined : await this.timeAfter(object, nextAfterSequence, caller) };
     return {
       items: joinTimeline(items, runs, stretch),
       engineAnswered: complete,
@@ -32,8 +33,8 @@ export class Timeline {
     };
   }
 
-  private async timeAfter(object: ObjectReference, afterSequence: number): Promise<string | undefined> {
-    const { items } = await this.history.page(object, { afterSequence, limit: 1 });
+  private async timeAfter(object: ObjectReference, afterSequence: number, caller: Caller): Promise<string | undefined> {
+    const { items } = await this.history.page(object, { afterSequence, limit: 1 }, caller);
     return items[0]?.time;
   }
 }

@@ -1,5 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { AdmissionContext } from '../../domain/admission';
+import { decide } from '../../domain/authorization';
+import { defaultOrg, platformOrg } from '../../domain/header';
+import type { Caller } from '../../domain/principal';
 import type { WorkerVerb } from '../../domain/worker-admission';
 import { actOnWorker, admitWorker } from '../../domain/worker-admission';
 import { createDecision, workerSpecDecision } from '../../stores/etcd/decisions';
@@ -12,6 +15,7 @@ import type { RequestContext } from '../http/context';
 import { requireMatch } from '../http/etag';
 import { mintId } from '../http/ids';
 import { Reads } from '../http/reads';
+import { ApiProblem } from '../http/problem';
 import { TemplateLookup } from '../templates/lookup';
 import type { CreateWorker } from './schemas';
 
@@ -36,11 +40,11 @@ export class WorkerAdmission {
       isNewWork: true,
       look: async (certain) => {
         if (certain) await this.reads.upToPresent();
-        return this.templates.byName(request.template);
+        return this.templates.byName(request.template, orgsOfTemplates(context.caller, request.org));
       },
       decide: (template, admission) => {
-        const { decision, after } = newWorker(request, template, admission);
-        return { decision: this.belonging.into(admission.owner, decision), after };
+        const { decision, after } = newWorker(request, reachable(template, request, context.caller), admission);
+        return { decision: this.belonging.into(template.spec.value, decision), after };
       },
       read: (workerId) => this.archive.worker(workerId),
     });
@@ -68,9 +72,25 @@ export class WorkerAdmission {
 
 const suffixCharacters = 6;
 
+/** Where a template is looked for by its name: among an org's own, and then among those of the platform. */
+function orgsOfTemplates(caller: Caller, org: string = caller.org): readonly string[] {
+  if (caller.org !== platformOrg) return org === caller.org ? [org, platformOrg] : [];
+  return org === platformOrg ? [platformOrg, defaultOrg] : [org, platformOrg];
+}
+
+/** A worker belongs to whom its template does, so that from a shared one only those who run Berth make workers. */
+function reachable(template: TemplateEntries, request: CreateWorker, caller: Caller): TemplateEntries {
+  const { org, project } = template.spec.value;
+  const decision = decide(caller, 'workers:write', { kind: 'Worker', org, project });
+  if (decision.allowed) return template;
+  if (decision.reason === 'foreign') throw new ApiProblem('template_not_found', `there is no worker template named ${request.template}`);
+  const detail = `template ${request.template} is shared by all orgs; only those who run Berth make workers from it`;
+  throw new ApiProblem('forbidden', detail, { members: { scope: 'workers:write' } });
+}
+
 function newWorker(request: CreateWorker, template: TemplateEntries, admission: AdmissionContext): Proposal<WorkerEntries> {
   const name = request.name ?? `${template.spec.value.name}-${admission.mintedId.slice(-suffixCharacters)}`;
-  const { spec, status } = admitWorker(template.spec.value, { name, labels: request.labels ?? {} }, admission);
+  const { spec, status } = admitWorker(template.spec.value, { name, labels: request.labels ?? {} }, { ...admission, owner: template.spec.value });
   const decision = createDecision({
     header: spec,
     puts: { spec, state: status },

@@ -76,8 +76,8 @@ export class WorkersController {
 
   @Get()
   @ReadsOnly({ scope: 'workers:read', summary: 'List workers, oldest first', answer: workerPage, consistency: 'eventual' })
-  list(@Query({ schema: listWorkersQuery }) query: ListWorkersQuery): Promise<Page<WorkerDocument>> {
-    return this.workers.list(query);
+  list(@Query({ schema: listWorkersQuery }) query: ListWorkersQuery, @Context() context: RequestContext): Promise<Page<WorkerDocument>> {
+    return this.workers.list(query, context);
   }
 
   @Get(':id')
@@ -99,14 +99,22 @@ export class WorkersController {
 
   @Get(':id/capacity')
   @ReadsOnly({ scope: 'workers:read', of: 'Worker', summary: 'Show what it has, has promised and can still promise', answer: capacityView, consistency: 'read-your-writes', problems: ['worker_not_found'] })
-  capacity(@Param('id', { schema: objectId }) id: string, @Query({ schema: readQuery }) query: ReadQuery): Promise<Answer<CapacityView>> {
-    return this.workers.capacity(id, query);
+  capacity(
+    @Param('id', { schema: objectId }) id: string,
+    @Query({ schema: readQuery }) query: ReadQuery,
+    @Context() context: RequestContext,
+  ): Promise<Answer<CapacityView>> {
+    return this.workers.capacity(id, query, context);
   }
 
   @Get(':id/ports')
   @ReadsOnly({ scope: 'workers:read', of: 'Worker', summary: 'Show who holds which of its ports', answer: portsView, consistency: 'read-your-writes', problems: ['worker_not_found'] })
-  ports(@Param('id', { schema: objectId }) id: string, @Query({ schema: readQuery }) query: ReadQuery): Promise<Answer<PortsView>> {
-    return this.workers.ports(id, query);
+  ports(
+    @Param('id', { schema: objectId }) id: string,
+    @Query({ schema: readQuery }) query: ReadQuery,
+    @Context() context: RequestContext,
+  ): Promise<Answer<PortsView>> {
+    return this.workers.ports(id, query, context);
   }
 
   @Get(':id/instances')
@@ -114,9 +122,10 @@ export class WorkersController {
   async placed(
     @Param('id', { schema: objectId }) id: string,
     @Query({ schema: workerInstancesQuery }) query: WorkerInstancesQuery,
+    @Context() context: RequestContext,
   ): Promise<Page<InstanceDocument>> {
     await this.workers.requireWorker(id);
-    return this.instances.list({ ...query, worker: id, archived: false });
+    return this.instances.list({ ...query, worker: id, archived: false }, context);
   }
 
   @Patch(':id')

@@ -3,7 +3,7 @@ import { workerPhases } from '../../domain/phases';
 import { labels, labelsPatch, name } from '../documents/scalars';
 import { mergePatch, section, trueOrFalse } from '../documents/schema';
 import { changedFields } from '../history/schemas';
-import { archivedField, dryRunField, labelsFilter, objectId, pageFields, readFields, several, waitFields } from '../http/queries';
+import { archivedField, dryRunField, labelsFilter, objectId, ownerFields, pageFields, readFields, several, waitFields } from '../http/queries';
 import type { DeepReadonly } from '../http/views';
 import { headerFields, lifecycleStatusFields, pageOf, resourcesView } from '../http/views';
 import { portRangeView } from '../templates/schemas';
@@ -12,6 +12,7 @@ export const createWorker = section({
   template: name.meta({ description: 'Name of the worker template.' }),
   name: name.optional().meta({ description: 'For people; made from the template and the id when absent.' }),
   labels: labels.optional().meta({ description: 'Beside those of the template.' }),
+  org: objectId.optional().meta({ description: 'Id of the org whose template is meant, for those who run Berth; the worker is dedicated to it then.' }),
 }).meta({ id: 'CreateWorker' });
 export type CreateWorker = z.output<typeof createWorker>;
 
@@ -36,6 +37,7 @@ export const listWorkersQuery = section({
   phase: several(workerPhases).optional(),
   template: name.optional().meta({ description: 'Name of the template.' }),
   label: labelsFilter.optional(),
+  ...ownerFields,
   archived: archivedField,
 });
 export type ListWorkersQuery = z.output<typeof listWorkersQuery>;
@@ -79,7 +81,7 @@ export const capacityView = z
     declared: resourcesView,
     cpuRatio: z.number(),
     allocated: resourcesView,
-    available: resourcesView.meta({ description: 'What may still be promised; CPU cpuRatio times over.' }),
+    available: resourcesView.optional().meta({ description: 'What may still be promised; CPU cpuRatio times over. Absent on a shared worker, of which a tenant is shown what is its own.' }),
     instances: z.int(),
     revision: z.string(),
   })
@@ -95,7 +97,7 @@ const holderView = z.discriminatedUnion('kind', [
 export const portsView = z
   .object({
     range: portRangeView,
-    free: z.int(),
+    free: z.int().optional().meta({ description: 'Absent on a shared worker, of which a tenant is shown what is its own.' }),
     held: z.array(z.object({ port: z.int(), holder: holderView })),
     revision: z.string(),
   })

@@ -1,6 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { reaches } from '../../domain/authorization';
+import type { Owners } from '../../domain/ownership';
+import { isOwnedBy, ownOwners, visibleOwners } from '../../domain/ownership';
 import type { WorkerPhase } from '../../domain/phases';
-import type { WorkerEntries } from '../../stores/etcd/objects';
+import type { Caller } from '../../domain/principal';
+import type { InstanceEntries, WorkerEntries } from '../../stores/etcd/objects';
 import { resourceVersion } from '../../stores/etcd/objects';
 import { Archive } from '../archive';
 import type { ApiDependencies } from '../dependencies';
@@ -17,6 +21,7 @@ import { hasLabels, labelTexts } from '../http/queries';
 import { Reads } from '../http/reads';
 import { waitForPhase } from '../http/wait';
 import type { CapacityView, ChangedWorkerDocument, ChangeWorkerQuery, GetWorkerQuery, ListWorkersQuery, PortsView, WorkerDocument, WorkerWaitQuery } from './schemas';
+import { sharedViewOfCapacity, sharedViewOfPorts, sharedViewOfWorker } from './shared-view';
 import { viewOfCapacity, viewOfPorts, viewOfWorker } from './view';
 import { judgeWorker } from './wait';
 
@@ -31,30 +36,40 @@ export class Workers {
 
   async get(id: string, query: GetWorkerQuery, context: RequestContext): Promise<Answer<WorkerDocument>> {
     const { found, revision } = await this.find(id, query);
-    if (query.waitFor === undefined) return readAnswer(viewOfWorker(found, revision), found.spec);
+    if (query.waitFor === undefined) return readAnswer(show(found, revision, context.caller), found.spec);
     const present = await this.wait(found, { phase: query.waitFor, revision: found.spec.revision, timeoutMs: query.timeout }, context);
-    return readAnswer(viewOfWorker(present, this.dependencies.cache.revision), present.spec);
+    return readAnswer(show(present, this.dependencies.cache.revision, context.caller), present.spec);
   }
 
-  async list(query: ListWorkersQuery): Promise<Page<WorkerDocument>> {
+  async list(query: ListWorkersQuery, { caller }: RequestContext): Promise<Page<WorkerDocument>> {
     const page = withCursor(query);
     const revision = await this.reads.upTo(page);
     const { cached } = this.dependencies;
-    const filter = { phases: query.phase, labels: labelTexts(query.label), template: query.template };
-    if (query.archived) return this.archive.workers(filter, { ...page, revision }, (entries) => viewOfWorker(entries, revision), (id) => cached.worker(id) !== undefined);
-    const found = cached.workers().filter((entries) => matches(entries, query));
-    return pageOfObjects(found, page, revision, (entries) => viewOfWorker(entries, revision));
+    const owners = visibleOwners(caller, 'Worker', query);
+    const filter = { owners, phases: query.phase, labels: labelTexts(query.label), template: query.template };
+    const view = (entries: WorkerEntries) => show(entries, revision, caller);
+    if (query.archived) return this.archive.workers(filter, { ...page, revision }, view, (id) => cached.worker(id) !== undefined);
+    const found = cached.workers().filter((entries) => matches(entries, query, owners));
+    return pageOfObjects(found, page, revision, view);
   }
 
-  async capacity(id: string, query: ReadQuery): Promise<Answer<CapacityView>> {
+  async capacity(id: string, query: ReadQuery, { caller }: RequestContext): Promise<Answer<CapacityView>> {
     const { found, revision } = await this.find(id, query);
-    return new Answer(viewOfCapacity(found, revision), { 'Berth-Revision': String(revision) });
+    const view = isOwn(found, caller) ? viewOfCapacity(found, revision) : sharedViewOfCapacity(found, this.placedOn(id, caller), revision);
+    return new Answer(view, { 'Berth-Revision': String(revision) });
   }
 
-  async ports(id: string, query: ReadQuery): Promise<Answer<PortsView>> {
+  async ports(id: string, query: ReadQuery, { caller }: RequestContext): Promise<Answer<PortsView>> {
     const { found, revision } = await this.find(id, query);
-    const placed = this.dependencies.cached.instances().filter(({ allocation }) => allocation?.value.workerId === id);
-    return new Answer(viewOfPorts(found, placed, revision), { 'Berth-Revision': String(revision) });
+    const placed = this.placedOn(id, caller);
+    const view = isOwn(found, caller) ? viewOfPorts(found, placed, revision) : sharedViewOfPorts(found, placed, revision);
+    return new Answer(view, { 'Berth-Revision': String(revision) });
+  }
+
+  /** The caller's instances on a worker. */
+  private placedOn(id: string, caller: Caller): InstanceEntries[] {
+    const owners = ownOwners(caller);
+    return this.dependencies.cached.instances().filter(({ spec, allocation }) => allocation?.value.workerId === id && isOwnedBy(owners, spec.value));
   }
 
   /** Refuses a worker that is not there. */
@@ -66,7 +81,7 @@ export class Workers {
   async answer(admitted: Admitted<WorkerEntries>, query: WorkerWaitQuery, context: RequestContext): Promise<Answer<WorkerDocument>> {
     const { subject, revision = subject.spec.revision } = admitted;
     const location = `/api/v1/workers/${subject.id}`;
-    const describe = (entries: WorkerEntries) => mutationAnswer(viewOfWorker(entries, revision), { ...admitted, subject: entries, location });
+    const describe = (entries: WorkerEntries) => mutationAnswer(show(entries, revision, context.caller), { ...admitted, subject: entries, location });
     if (query.waitFor === undefined) return describe(subject);
     const { headers } = describe(subject); // Whether or not the phase comes, the change was made.
     return describe(await this.wait(subject, { phase: query.waitFor, revision, timeoutMs: query.timeout, headers }, context));
@@ -103,13 +118,26 @@ export class Workers {
       signal: context.gone,
       read: () => cached.worker(id) ?? (archived && subject),
       judge: (entries) => judgeWorker(entries, wanted.phase, spec.value.generation),
-      describe: ({ status }) => ({ phase: status.value.phase, message: status.value.message, lastFailure: status.value.lastFailure }),
+      describe: (entries) => {
+        const { phase, message, lastFailure } = show(entries, cache.revision, context.caller).status;
+        return { phase, message, lastFailure };
+      },
     });
   }
 }
 
-function matches({ spec, status }: WorkerEntries, query: ListWorkersQuery): boolean {
+/** Whether a worker is the caller's to look into; one that is merely visible is shared with others. */
+function isOwn({ spec }: WorkerEntries, caller: Caller): boolean {
+  return reaches(caller, spec.value);
+}
+
+function show(entries: WorkerEntries, revision: number, caller: Caller): WorkerDocument {
+  return isOwn(entries, caller) ? viewOfWorker(entries, revision) : sharedViewOfWorker(entries, revision);
+}
+
+function matches({ spec, status }: WorkerEntries, query: ListWorkersQuery, owners: Owners): boolean {
   return (
+    isOwnedBy(owners, spec.value) &&
     (query.phase === undefined || query.phase.includes(status.value.phase)) &&
     (query.template === undefined || spec.value.template.name === query.template) &&
     hasLabels(spec.value.labels, query.label)

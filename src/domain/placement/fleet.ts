@@ -9,6 +9,8 @@ import type { WorkerCapacity, WorkerPorts, WorkerSpec, WorkerView } from '../wor
 /** What an instance needs, with its place in the queue. */
 export interface PlacementRequest {
   readonly instanceId: string;
+  /** Whose it is. */
+  readonly org: string;
   readonly resources: Resources;
   readonly ports: readonly PortRequest[];
   readonly constraints: Constraints;
@@ -26,6 +28,8 @@ export interface PlacementRequest {
  */
 export interface FleetWorker {
   readonly id: string;
+  /** Whose instances it takes: those of one org, or, of the platform, everybody's. */
+  readonly org: string;
   readonly phase: WorkerPhase;
   readonly intent: WorkerSpec['intent'];
   readonly paused: boolean;
@@ -44,6 +48,7 @@ export function fleetWorker(view: WorkerView): FleetWorker {
   const { spec, status, online } = view;
   return {
     id: spec.id,
+    org: spec.org,
     phase: status.phase,
     intent: spec.intent,
     paused: spec.paused,
@@ -60,6 +65,7 @@ export function fleetWorker(view: WorkerView): FleetWorker {
 export function placementRequest(spec: InstanceSpec, preferredWorkerId?: string): PlacementRequest {
   return {
     instanceId: spec.id,
+    org: spec.org,
     resources: spec.resources,
     ports: spec.ports,
     constraints: spec.constraints,

@@ -43,7 +43,8 @@ export function place(request: PlacementRequest, fleet: readonly FleetWorker[]):
   for (const worker of fleet) {
     const reason = reasonAgainst(request, worker);
     if (reason) {
-      reasons.push(reason);
+      // Nobody is told of workers, nor of how many, that are another org's.
+      if (reason.code !== 'WorkerOfAnotherOrg') reasons.push(reason);
       continue;
     }
     const candidate = { worker, preferred: worker.id === request.preferredWorkerId, score: score(request, worker) };

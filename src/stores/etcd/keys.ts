@@ -1,4 +1,5 @@
 import type { Kind } from '../../domain/header';
+import { defaultOrg } from '../../domain/header';
 import { kinds } from '../../domain/kinds';
 
 /**
@@ -7,8 +8,8 @@ import { kinds } from '../../domain/kinds';
 export const keys = {
   epoch: 'epoch',
   /** Names that must be unique are claimed by a key of their own, put create-only with the object. */
-  definitionName: (name: string, version: string) => `definition-names/${name}/${version}`,
-  templateName: (name: string) => `template-names/${name}`,
+  definitionName: (org: string, name: string, version: string) => `definition-names/${nameWithin(org, name)}/${version}`,
+  templateName: (org: string, name: string) => `template-names/${nameWithin(org, name)}`,
   orgName: (name: string) => `org-names/${name}`,
   projectName: (org: string, name: string) => `project-names/${org}/${name}`,
   principalName: (org: string, name: string) => `principal-names/${org}/${name}`,
@@ -60,6 +61,14 @@ export const keys = {
 
   leader: (role: LeaderRole) => `${role}/leader`,
 } as const;
+
+/**
+ * A name as it is claimed within an org: everybody's are their own. Those of the org `default` stand alone, as they did before
+ * there were others; no name holds a colon, so that nobody's name is another one's in an org.
+ */
+export function nameWithin(org: string, name: string): string {
+  return org === defaultOrg ? name : `${org}:${name}`;
+}
 
 /** The two offices that exactly one process holds at a time. */
 export type LeaderRole = 'scheduler' | 'controller';

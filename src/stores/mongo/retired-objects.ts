@@ -1,7 +1,9 @@
 import type { Filter } from 'mongodb';
 import { canonicalJson } from '../../domain/canonical-json';
 import type { DefinitionSpec, DefinitionStatus } from '../../domain/definition';
+import { defaultProject } from '../../domain/header';
 import type { InstanceSpec, InstanceStatus } from '../../domain/instance';
+import type { OwnedBy, Owners } from '../../domain/ownership';
 import type { WorkerSpec, WorkerStatus } from '../../domain/worker';
 import type { MongoConnection } from './connection';
 import type { RecordConflictError } from './errors';
@@ -33,6 +35,8 @@ export interface RetiredObject<Kind extends RetiringKind = RetiringKind> {
 
 /** What retired objects are listed by. */
 export interface RetiredFilter {
+  /** Whose they are. */
+  readonly owners?: Owners;
   readonly phases?: readonly string[] | undefined;
   /** Each as `name=value`. */
   readonly labels?: readonly string[] | undefined;
@@ -53,6 +57,8 @@ interface RetiredDocument {
   readonly _id: string;
   readonly kind: RetiringKind;
   readonly org: string;
+  /** Absent: `default`, of which all were before there were others. */
+  readonly project?: string;
   readonly phase: string;
   readonly labels: readonly string[];
   readonly definition?: string;
@@ -90,7 +96,8 @@ export class RetiredObjects {
 
   /** In the order of ids. */
   async list<Kind extends RetiringKind>(kind: Kind, filter: RetiredFilter, { after, limit }: RetiredPage): Promise<Array<RetiredObject<Kind>>> {
-    const { phases, labels = [], definition, template } = filter;
+    if (filter.owners?.length === 0) return [];
+    const { owners, phases, labels = [], definition, template } = filter;
     const query: Filter<RetiredDocument> = {
       kind,
       _id: { $gt: after },
@@ -98,6 +105,7 @@ export class RetiredObjects {
       ...(labels.length > 0 && { labels: { $all: [...labels] } }),
       ...(definition !== undefined && { definition }),
       ...(template !== undefined && { template }),
+      ...(owners !== undefined && { $or: owners.map(ownedBy) }),
     };
     const documents = await this.connection.attempt('list retired_objects', () => this.collection().find(query).sort({ _id: 1 }).limit(limit).toArray());
     return documents.map((document) => fromDocument<Kind>(document));
@@ -113,6 +121,7 @@ function toDocument({ id, kind, spec, status, specRevision, statusRevision, epoc
     _id: id,
     kind,
     org: spec.org,
+    ...(spec.project !== defaultProject && { project: spec.project }),
     phase: status.phase,
     labels: Object.entries(spec.labels).map(([name, value]) => `${name}=${value}`).sort(),
     ...(spec.kind === 'Instance' && { definition: spec.definition.name }),
@@ -126,6 +135,15 @@ function toDocument({ id, kind, spec, status, specRevision, statusRevision, epoc
     specRevision,
     statusRevision,
     object: canonicalJson({ spec, status }),
+  };
+}
+
+function ownedBy({ org, projects }: OwnedBy): Filter<RetiredDocument> {
+  return {
+    ...(org !== undefined && { org }),
+    ...(projects !== undefined && {
+      $or: [{ project: { $in: [...projects] } }, ...(projects.includes(defaultProject) ? [{ project: { $exists: false } }] : [])],
+    }),
   };
 }
 

@@ -4,6 +4,7 @@ import type { FleetWorker, PlacementRequest } from '../fleet';
 
 /** Why a worker is not taken. Constant: programs, metrics and conditions refer to these. */
 export type ReasonCode =
+  | 'WorkerOfAnotherOrg'
   | 'LabelsDoNotMatch'
   | 'WorkerNotRunning'
   | 'WorkerLeaving'

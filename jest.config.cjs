@@ -23,8 +23,8 @@ const shared = {
       },
     ],
   },
-  // Jest cannot require(esm) below Node 24.9, and NestJS 12 is published as ESM only.
-  transformIgnorePatterns: ['/node_modules/(?!@nestjs/)'],
+  // Jest cannot require(esm) below Node 24.9, and NestJS 12 and jose 6 are published as ESM only.
+  transformIgnorePatterns: ['/node_modules/(?!(?:@nestjs|jose)/)'],
 };
 
 /** What runs without servers, below test/; every other test may use them. */

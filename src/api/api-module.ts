@@ -4,6 +4,7 @@ import { APP_GUARD } from '@nestjs/core';
 import { AccessGuard } from './access/guard';
 import { Authenticator } from './access/authenticator';
 import { ObjectOwners } from './access/owners';
+import { TokenUses } from './access/token-uses';
 import { AdminModule } from './admin/module';
 import { Archive } from './archive';
 import { Belonging } from './belonging';
@@ -19,15 +20,17 @@ import { NewOwners } from './new-owners';
 import { InstancesModule } from './instances/module';
 import { InternalModule } from './internal/module';
 import { QuotaModule } from './quota/module';
+import { PrincipalsModule } from './principals/module';
 import { StoreRoom } from './store-room';
 import { TemplatesModule } from './templates/module';
 import { TimelineModule } from './timeline/module';
+import { TokensModule } from './tokens/module';
 import { WorkersModule } from './workers/module';
 
 /** What every resource uses. */
 @Global()
 @Module({
-  providers: [Admission, Archive, Authenticator, Belonging, NewOwners, ObjectOwners, Reads, StoreRoom, { provide: APP_GUARD, useClass: AccessGuard }],
+  providers: [Admission, Archive, Authenticator, Belonging, NewOwners, ObjectOwners, Reads, StoreRoom, TokenUses, { provide: APP_GUARD, useClass: AccessGuard }],
   exports: [Admission, Archive, Authenticator, Belonging, NewOwners, ObjectOwners, Reads],
 })
 class SharedModule {
@@ -52,6 +55,8 @@ export class ApiModule {
         InstancesModule,
         TemplatesModule,
         WorkersModule,
+        PrincipalsModule,
+        TokensModule,
         EventsModule,
         HistoryModule,
         TimelineModule,

@@ -22,11 +22,12 @@ export function callerBy({ token, principal, org }: Standing, credential: string
   if (principal.disabled) return 'disabled';
   if (org?.suspended) return 'suspended';
   const { id, type, name, projects } = principal;
-  return { id, type, name, org: principal.org, ...(projects && { projects }), scopes: scopesOf(principal, token), credential };
+  const expiresAt = token && { expiresAt: token.expiresAt };
+  return { id, type, name, org: principal.org, ...(projects && { projects }), scopes: scopesOf(principal, token), credential, ...expiresAt };
 }
 
 /** Everything that the roles give and what was given beside them, as far as the token lets it through. */
-function scopesOf({ roles, scopes }: PrincipalSpec, token: TokenSpec | undefined): ReadonlySet<Scope> {
+export function scopesOf({ roles, scopes }: Pick<PrincipalSpec, 'roles' | 'scopes'>, token?: Pick<TokenSpec, 'scopes'>): ReadonlySet<Scope> {
   const given = new Set([...roles.flatMap((role) => scopesOfRole[role]), ...scopes]);
   return token?.scopes === undefined ? given : new Set(token.scopes.filter((scope) => given.has(scope)));
 }

@@ -10,6 +10,8 @@ export const eventTypes: readonly string[] = [
   // PENDING_SYNC is how one with an artifact is created.
   ...['created', 'active', 'deprecated', 'deleted', 'retired'].map((what) => `berth.definition.${what}`),
   'berth.worker-template.created',
+  ...['created', 'updated', 'closed', 'retired'].map((what) => `berth.principal.${what}`),
+  ...['created', 'replaced', 'revoked', 'retired'].map((what) => `berth.token.${what}`),
 ];
 
 function asWord(phase: string): string {

@@ -127,6 +127,48 @@ export const storeSizeCheckIntervalMs = 5_000;
 export const readinessCheckTimeoutMs = 2_000;
 export const leaseRenewTimeoutMs = 3_000;
 
+// Credentials.
+/** How long a token is good; users say so when they make one, within the other two. */
+export const tokenTtlMsDefault = 90 * 24 * 60 * 60 * 1000;
+export const tokenTtlMsMin = 60 * 1000;
+export const tokenTtlMsMax = 366 * 24 * 60 * 60 * 1000;
+/** How long a token stays good after its successor was made; users can set it. */
+export const tokenOverlapMsDefault = 60 * 60 * 1000;
+export const tokenOverlapMsMax = 7 * 24 * 60 * 60 * 1000;
+/** Heads of tokens of one principal, give or take those that are made at the same time. */
+export const tokensPerPrincipalMax = 50;
+/** Tokens that one commit takes away. */
+export const tokensRetiredTogetherMax = 20;
+/** The last use of a token is stored at most this often, by each process. */
+export const tokenUseIntervalMs = 5 * 60 * 1000;
+/** Tokens of which a process remembers when it stored their last use; of others it asks the cache. */
+export const tokenUsesRememberedMax = 10_000;
+/** Uses that are being stored; one that finds no place is stored at a later request. */
+export const tokenUsesInFlightMax = 4;
+export const principalProjectsMax = 64;
+/** How far ahead a timer is set for the end of a credential; platforms know no timers beyond 24 days. */
+export const credentialTimerMsMax = 24 * 60 * 60 * 1000;
+/** How long a cache may take to catch up before a wait or stream with a credential that it does not know is ended. */
+export const credentialKnownMsMax = 5_000;
+
+// OIDC.
+export const oidcTokenCharactersMax = 8_192;
+export const oidcSubjectCharactersMax = 255;
+export const oidcIssuerCharactersMax = 512;
+/** How far the issuer's clock and ours may be apart. */
+export const oidcClockSkewMs = 30_000;
+export const oidcFetchTimeoutMs = 3_000;
+export const oidcDocumentBytesMax = 64 * 1024;
+export const oidcKeysMax = 100;
+/** Keys are asked for anew after this time: so long is a withdrawn one still good. */
+export const oidcKeysFreshMs = 10 * 60 * 1000;
+/** While the issuer does not answer, the keys that were known are used for this long. */
+export const oidcKeysStaleMsMax = 60 * 60 * 1000;
+/** A token under a key that is not known has the keys asked for anew, but no more often than this. */
+export const oidcRefetchIntervalMs = 30_000;
+/** As long as no keys are known at all, they are asked for this often at most. */
+export const oidcRetryIntervalMs = 1_000;
+
 // Watch caches.
 /** How often a cache asks etcd to prove that nothing was missed while nothing happened: of itself etcd says so every 10 minutes. */
 export const watchProgressIntervalMs = 10_000;

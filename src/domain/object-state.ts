@@ -2,6 +2,7 @@ import type { DefinitionSpec, DefinitionStatus } from './definition';
 import type { CloudEvent } from './events';
 import type { Kind } from './header';
 import type { Allocation, InstanceSpec, InstanceStatus } from './instance';
+import type { PrincipalSpec, TokenSpec } from './principal';
 import type { WorkerSpec, WorkerStatus, WorkerTemplateSpec } from './worker';
 
 /** An object as the log tells of it after one of its events. What a host observed is no part of it: nobody decided that. */
@@ -15,8 +16,8 @@ export interface ObjectState {
   readonly revision: string;
   readonly eventId: string;
   readonly time: string;
-  readonly spec: InstanceSpec | WorkerSpec | DefinitionSpec | WorkerTemplateSpec;
-  /** Templates have none. Of workers without what is secret. */
+  readonly spec: InstanceSpec | WorkerSpec | DefinitionSpec | WorkerTemplateSpec | PrincipalSpec | TokenSpec;
+  /** Not every kind has one. Of workers without what is secret. */
   readonly status?: InstanceStatus | WorkerStatus | DefinitionStatus;
   /** Where an instance is placed. */
   readonly allocation?: Allocation;

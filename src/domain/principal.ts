@@ -46,4 +46,6 @@ export interface Caller {
   readonly scopes: ReadonlySet<Scope>;
   /** Id of the token, or `oidc`, or `agent`. */
   readonly credential: string;
+  /** ISO 8601: when the credential ends by itself. */
+  readonly expiresAt?: string;
 }

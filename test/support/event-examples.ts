@@ -1,19 +1,25 @@
+import { admitPrincipal, admitToken } from '../../src/domain/access-admission';
 import type { Act } from '../../src/domain/admission';
 import { actOnInstance, instanceVerbs } from '../../src/domain/admission';
 import type { DefinitionStatus } from '../../src/domain/definition';
 import { activateDefinition, admitDefinition, deleteDefinition, deprecateDefinition } from '../../src/domain/definition-admission';
 import type { CloudEvent } from '../../src/domain/events';
 import { toCloudEvent } from '../../src/domain/events';
+import { changePrincipal, closePrincipal } from '../../src/domain/granting';
+import { platformOrg } from '../../src/domain/header';
 import type { InstanceView } from '../../src/domain/instance';
 import type { InstanceChange, Moment } from '../../src/domain/instance-changes';
 import { begin, complete, queued, retried, scheduled } from '../../src/domain/instance-changes';
 import { patchInstance, patchWorker } from '../../src/domain/mutable-spec';
 import type { InstancePhase, WorkerPhase } from '../../src/domain/phases';
 import { instancePhases, workerPhases } from '../../src/domain/phases';
+import { scopes } from '../../src/domain/scopes';
+import { replaceToken, revokeToken } from '../../src/domain/token-admission';
 import type { WorkerView } from '../../src/domain/worker';
 import { actOnWorker, admitTemplate, workerVerbs } from '../../src/domain/worker-admission';
 import type { WorkerChange } from '../../src/domain/worker-changes';
 import { beginDestroy, beginProvision, destroyed, draining, provisioned, undone, workerAcknowledged, workerRetried } from '../../src/domain/worker-changes';
+import { principalCreation, principalDecision, principalRetirement, tokenCreation, tokenDecision, tokensRetirement } from '../../src/stores/etcd/access-decisions';
 import type { Decision } from '../../src/stores/etcd/commit';
 import { createDecision, definitionStatusDecision, instanceSpecDecision, workerSpecDecision } from '../../src/stores/etcd/decisions';
 import { instanceDecision, workerDecision } from '../../src/stores/etcd/lifecycle-decisions';
@@ -28,7 +34,7 @@ const rolledBack = { rolledBackTo: { revision: '3', sequence: 1 }, message: 'rol
 
 /** What today's decisions say of every type of event, at fixed times and with fixed ids. */
 export function todaysEvents(): CloudEvent[] {
-  const decisions = [...ofInstances(), ...ofWorkers(), ...ofDefinitions(), ofTemplate()];
+  const decisions = [...ofInstances(), ...ofWorkers(), ...ofDefinitions(), ofTemplate(), ...ofPrincipals(), ...ofTokens()];
   return decisions.flatMap(({ events }) => events.map((event) => uncharged(toCloudEvent({ ...event, epoch: 1, revision: '7', index: 0 }))));
 }
 
@@ -140,6 +146,31 @@ function ofTemplate(): Decision {
     asking(0, 't-1'),
   );
   return createDecision({ header: spec, puts: { spec }, eventType: 'berth.worker-template.created' });
+}
+
+const external = { issuer: 'https://issuer.example', subject: 'mia' };
+
+function ofPrincipals(): Decision[] {
+  const spec = admitPrincipal({ type: 'user', name: 'mia', roles: ['developer'], scopes: ['audit:read'], projects: ['default'], external }, asking(0, 'p-1'));
+  const entry = { value: spec, revision: 3 };
+  const platform = { org: platformOrg, scopes: new Set(scopes) };
+  return [
+    principalCreation(spec, []),
+    principalDecision(entry, admitted(changePrincipal(platform, spec, { roles: ['viewer'] }, asking(1_000))), 'updated'),
+    principalDecision(entry, admitted(closePrincipal(platform, spec, asking(1_000))), 'closed'),
+    principalRetirement(entry, { time: retiring.time, cause: { actor: 'user:test' } }),
+  ];
+}
+
+function ofTokens(): Decision[] {
+  const spec = admitToken({ principal: 'p-1', description: 'of a pipeline', scopes: ['instances:read'], lastsMs: 3_600_000 }, asking(0, 'k-1'));
+  const entry = { value: spec, revision: 3 };
+  return [
+    tokenCreation(spec, 'f'.repeat(64), []),
+    tokenDecision(entry, admitted(replaceToken(spec, 'k-2', 60_000, asking(1_000))), 'replaced'),
+    tokenDecision(entry, admitted(revokeToken(spec, asking(1_000))), 'revoked'),
+    { id: 'tokens/k-1/retire', puts: [], ...tokensRetirement([entry], { time: retiring.time, cause: { actor: 'user:test' } }) },
+  ];
 }
 
 function admitted<Value>(act: Act<Value>): Value {

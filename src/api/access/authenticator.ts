@@ -10,6 +10,7 @@ import { keys } from '../../stores/etcd/keys';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import { ApiProblem } from '../http/problem';
+import { TokenUses } from './token-uses';
 
 /** What a token stands on. */
 interface Known {
@@ -25,7 +26,10 @@ type Read = (key: string) => unknown;
 /** Finds out who sends a request, by its bearer token. */
 @Injectable()
 export class Authenticator {
-  constructor(@Inject(apiDependencies) private readonly dependencies: ApiDependencies) {}
+  constructor(
+    @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
+    @Inject(TokenUses) private readonly uses: TokenUses,
+  ) {}
 
   /** `authorization`: the request's header of this name. Throws `unauthenticated`, or `org_suspended`. */
   async authenticate(authorization: string | undefined): Promise<Caller> {
@@ -33,7 +37,9 @@ export class Authenticator {
     if (text === undefined) throw unauthenticated('this request carries no bearer token');
     const presented = parseToken(text);
     if (presented === undefined) throw unauthenticated(notKnown);
-    return this.byToken(presented);
+    const caller = await this.byToken(presented);
+    this.uses.note(presented.id);
+    return caller;
   }
 
   /**

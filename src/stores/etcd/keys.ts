@@ -51,6 +51,8 @@ export const keys = {
   tokenSpec: (id: string) => `tokens/${id}/spec`,
   /** Hash of a token's secret: no part of the spec, so that no event shows it. */
   tokenHash: (id: string) => `tokens/${id}/hash`,
+  /** When it was used last, or not long before. */
+  tokenUse: (id: string) => `tokens/${id}/used`,
   /** What an org, or a project of it, holds at present. */
   quota: (org: string, project?: string) => (project === undefined ? `quotas/${org}` : `quotas/${org}/${project}`),
 

@@ -1,0 +1,124 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { changePrincipal, closePrincipal } from '../../domain/granting';
+import { tokensRetiredTogetherMax } from '../../domain/limits';
+import type { PrincipalSpec, TokenSpec } from '../../domain/principal';
+import { isoTime } from '../../domain/status';
+import { externalKey, principalDecision, principalRetirement, tokensRetirement } from '../../stores/etcd/access-decisions';
+import type { Entry } from '../../stores/etcd/client';
+import type { Decision } from '../../stores/etcd/commit';
+import { keys } from '../../stores/etcd/keys';
+import type { HeadEntries } from '../access/heads';
+import { AccessHeads } from '../access/heads';
+import type { ApiDependencies } from '../dependencies';
+import { apiDependencies } from '../dependencies';
+import type { Admitted } from '../http/admission';
+import { admittedBy, Admission } from '../http/admission';
+import type { RequestContext } from '../http/context';
+import { causeOf } from '../http/context';
+import { requireMatch } from '../http/etag';
+import { mintId } from '../http/ids';
+import { ApiProblem } from '../http/problem';
+import { Reads } from '../http/reads';
+import { nameTaken } from './principals';
+import type { PatchPrincipal } from './schemas';
+
+type Entries = HeadEntries<PrincipalSpec>;
+
+/** Admits changes of a principal, and its end. */
+@Injectable()
+export class PrincipalChanges {
+  constructor(
+    @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
+    @Inject(Admission) private readonly admission: Admission,
+    @Inject(Reads) private readonly reads: Reads,
+    @Inject(AccessHeads) private readonly heads: AccessHeads,
+  ) {}
+
+  patch(id: string, body: PatchPrincipal, context: RequestContext): Promise<Admitted<Entries>> {
+    return this.admission.admit<{ seen: Entries; taken: 'name' | 'external' | undefined }, Entries>({
+      context,
+      body,
+      object: { kind: 'Principal', id },
+      mintedId: mintId('command'),
+      isNewWork: false,
+      look: async () => {
+        const seen = await this.heads.present('Principal', id);
+        return { seen, taken: await this.taken(seen, body) };
+      },
+      decide: ({ seen, taken }, admission) => {
+        requireMatch(context, seen.spec);
+        const spec = admittedBy(changePrincipal(context.caller, seen.spec.value, body, admission));
+        if (spec === undefined) return undefined;
+        if (taken !== undefined) throw nameTaken(taken, spec);
+        return { decision: principalDecision(seen.spec, spec, 'updated'), after: (revision) => ({ id, spec: { value: spec, revision } }) };
+      },
+      read: (principalId) => this.heads.presentOrPast('Principal', principalId),
+    });
+  }
+
+  /**
+   * Closes the principal first: every token's creation compares its head, so that from there on it has no more tokens than
+   * the cache shows at that revision. They go, and then the principal. Whoever asks again goes on where this one ended.
+   */
+  async delete(id: string, context: RequestContext): Promise<Admitted<Entries>> {
+    const admitted = await this.close(id, context);
+    const present = await this.dependencies.etcd.get(keys.principalSpec(id));
+    // Somebody who asked for the same was faster.
+    if (present === undefined) return admitted;
+    await this.retireTokens(id, admitted.subject.spec.revision, context);
+    await this.commit(principalRetirement(present as Entry<PrincipalSpec>, this.moment(context)));
+    return admitted;
+  }
+
+  private close(id: string, context: RequestContext): Promise<Admitted<Entries>> {
+    return this.admission.admit<Entries, Entries>({
+      context,
+      object: { kind: 'Principal', id },
+      mintedId: mintId('command'),
+      isNewWork: false,
+      look: () => this.heads.present('Principal', id),
+      decide: (seen, admission) => {
+        requireMatch(context, seen.spec);
+        const spec = admittedBy(closePrincipal(context.caller, seen.spec.value, admission));
+        if (spec === undefined) return undefined;
+        return { decision: principalDecision(seen.spec, spec, 'closed'), after: (revision) => ({ id, spec: { value: spec, revision } }) };
+      },
+      read: (principalId) => this.heads.presentOrPast('Principal', principalId),
+    });
+  }
+
+  private async retireTokens(principal: string, closedAt: number, context: RequestContext): Promise<void> {
+    await this.reads.upTo({ minRevision: closedAt });
+    const left = this.heads.all('Token').filter(({ spec }) => spec.value.principal === principal);
+    for (let from = 0; from < left.length; from += tokensRetiredTogetherMax) {
+      const entries = left.slice(from, from + tokensRetiredTogetherMax).map(({ spec }) => spec);
+      await this.commit(retirementOf(principal, entries, this.moment(context)));
+    }
+  }
+
+  /** What changed meanwhile, such as a token that was revoked, is looked at when the request is repeated. */
+  private async commit(decision: Decision): Promise<void> {
+    const outcome = await this.dependencies.committer.commit(decision);
+    if (outcome.kind !== 'done') throw new ApiProblem('conflict', 'something of the principal was changed while it was being deleted; ask again');
+  }
+
+  private moment(context: RequestContext) {
+    return { time: isoTime(Date.now()), cause: causeOf(context) };
+  }
+
+  private async taken({ spec }: Entries, { name, external }: PatchPrincipal): Promise<'name' | 'external' | undefined> {
+    const { org, name: formerName, external: former } = spec.value;
+    if (name !== undefined && name !== formerName && (await this.isClaimed(keys.principalName(org, name)))) return 'name';
+    const isNew = external && (former === undefined || externalKey(former) !== externalKey(external));
+    return isNew && (await this.isClaimed(externalKey(external))) ? 'external' : undefined;
+  }
+
+  private async isClaimed(key: string): Promise<boolean> {
+    return (await this.dependencies.etcd.get(key)) !== undefined;
+  }
+}
+
+function retirementOf(principal: string, entries: ReadonlyArray<Entry<TokenSpec>>, moment: Parameters<typeof tokensRetirement>[1]): Decision {
+  const [first] = entries;
+  return { id: `principals/${principal}/tokens/${first!.value.id}/${first!.revision}/retire`, puts: [], ...tokensRetirement(entries, moment) };
+}

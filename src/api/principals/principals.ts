@@ -1,0 +1,114 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { admitPrincipal } from '../../domain/access-admission';
+import type { AdmissionContext, Refusal } from '../../domain/admission';
+import { isVisible, ownerFor } from '../../domain/authorization';
+import { grantOf, refusalToGrant } from '../../domain/granting';
+import type { Owner } from '../../domain/header';
+import { defaultProject } from '../../domain/header';
+import type { PrincipalSpec } from '../../domain/principal';
+import { externalKey, principalCreation } from '../../stores/etcd/access-decisions';
+import { keys } from '../../stores/etcd/keys';
+import type { HeadEntries } from '../access/heads';
+import { AccessHeads } from '../access/heads';
+import type { Home } from '../access/homes';
+import { Homes, openHome } from '../access/homes';
+import type { ApiDependencies } from '../dependencies';
+import { apiDependencies } from '../dependencies';
+import type { Proposal } from '../http/admission';
+import { Admission } from '../http/admission';
+import type { Answer } from '../http/answer';
+import { mutationAnswer, readAnswer } from '../http/answers';
+import type { RequestContext } from '../http/context';
+import { mintId } from '../http/ids';
+import type { Page } from '../http/paging';
+import { pageOfObjects, withCursor } from '../http/paging';
+import { ApiProblem, problemOfRefusal } from '../http/problem';
+import type { ReadQuery } from '../http/queries';
+import { Reads } from '../http/reads';
+import type { CreatePrincipal, ListPrincipalsQuery, PrincipalView } from './schemas';
+import { viewOfPrincipal } from './view';
+
+type Entries = HeadEntries<PrincipalSpec>;
+
+/** What a new principal is decided on. */
+interface Seen {
+  readonly home: Home;
+  /** Whether somebody is called so already, there or at the issuer. */
+  readonly taken: 'name' | 'external' | undefined;
+}
+
+/** Admits and shows those who may ask. */
+@Injectable()
+export class Principals {
+  constructor(
+    @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
+    @Inject(Admission) private readonly admission: Admission,
+    @Inject(Reads) private readonly reads: Reads,
+    @Inject(AccessHeads) private readonly heads: AccessHeads,
+    @Inject(Homes) private readonly homes: Homes,
+  ) {}
+
+  async create(request: CreatePrincipal, context: RequestContext): Promise<Answer<PrincipalView>> {
+    const id = mintId('p');
+    const owner = ownerOf(request, context);
+    const admitted = await this.admission.admit<Seen, Entries>({
+      context,
+      body: request,
+      object: { kind: 'Principal', id },
+      mintedId: id,
+      owner,
+      isNewWork: true,
+      look: async (certain) => ({ home: await this.homes.of(owner.org, certain), taken: await this.taken(owner.org, request) }),
+      decide: (seen, admission) => decide(request, seen, admission, context),
+      read: (principalId) => this.heads.presentOrPast('Principal', principalId),
+    });
+    const { subject, revision = subject.spec.revision } = admitted;
+    return mutationAnswer(viewOfPrincipal(subject, revision), { ...admitted, location: `/api/v1/principals/${subject.id}` });
+  }
+
+  async get(id: string, query: ReadQuery): Promise<Answer<PrincipalView>> {
+    const revision = await this.reads.upTo(query);
+    const found = await this.heads.known('Principal', id);
+    return readAnswer(viewOfPrincipal(found, Math.max(revision, found.spec.revision)), found.spec);
+  }
+
+  async list(query: ListPrincipalsQuery, { caller }: RequestContext): Promise<Page<PrincipalView>> {
+    const page = withCursor(query);
+    const revision = await this.reads.upTo(page);
+    const found = this.heads.all('Principal').filter(({ spec: { value } }) => isVisible(caller, value) && (query.org === undefined || value.org === query.org));
+    return pageOfObjects(found, page, revision, (entries) => viewOfPrincipal(entries, revision));
+  }
+
+  private async taken(org: string, { name, external }: Pick<CreatePrincipal, 'name' | 'external'>): Promise<Seen['taken']> {
+    if (await this.isClaimed(keys.principalName(org, name))) return 'name';
+    return external && (await this.isClaimed(externalKey(external))) ? 'external' : undefined;
+  }
+
+  private async isClaimed(key: string): Promise<boolean> {
+    return (await this.dependencies.etcd.get(key)) !== undefined;
+  }
+}
+
+function ownerOf({ org, projects }: CreatePrincipal, { caller }: RequestContext): Owner {
+  return { org: org ?? ownerFor(caller).org, project: projects?.[0] ?? defaultProject };
+}
+
+function decide(request: CreatePrincipal, { home, taken }: Seen, admission: AdmissionContext, { caller }: RequestContext): Proposal<Entries> {
+  const { name, type, roles = [], scopes = [], projects, external } = request;
+  const spec = admitPrincipal({ name, type, roles, scopes, ...(projects && { projects }), ...(external && { external }) }, admission);
+  // First of all: whoever may not give access there is told nothing of who is there.
+  orRefuse(refusalToGrant(caller, grantOf(spec)));
+  const relied = openHome(home);
+  if (taken !== undefined) throw nameTaken(taken, spec);
+  return { decision: principalCreation(spec, relied), after: (revision) => ({ id: spec.id, spec: { value: spec, revision } }) };
+}
+
+function orRefuse(refusal: Refusal | undefined): void {
+  if (refusal) throw problemOfRefusal(refusal);
+}
+
+/** Whose the external identity is already is nobody's business: it may be in another organisation. */
+export function nameTaken(taken: 'name' | 'external', { name }: Pick<PrincipalSpec, 'name'>): ApiProblem {
+  const detail = taken === 'name' ? `a principal named ${name} exists already` : 'a principal with this external identity exists already';
+  return new ApiProblem('principal_exists', detail, { members: { field: taken } });
+}

@@ -1,0 +1,106 @@
+import type { Act, AdmissionContext, Refusal } from './admission';
+import { changedHeader, refuse } from './admission';
+import { scopesOf } from './caller';
+import { canonicalJson } from './canonical-json';
+import { platformOrg } from './header';
+import type { Caller, PrincipalSpec } from './principal';
+import type { Scope } from './scopes';
+import { isoTime } from './status';
+
+/** Everything that somebody would be able to do, and where. */
+export interface Grant {
+  readonly org: string;
+  readonly scopes: ReadonlySet<Scope>;
+  /** Undefined: all of the org. */
+  readonly projects?: readonly string[] | undefined;
+}
+
+type Grantor = Pick<Caller, 'org' | 'scopes' | 'projects'>;
+
+/** Why a caller may not give so much: nobody gives more than he has himself. Undefined when he may. */
+export function refusalToGrant(caller: Grantor, wanted: Grant): Refusal | undefined {
+  if (caller.org !== platformOrg && wanted.org !== caller.org) return forbidden('only those who run Berth give access beyond their own organisation', { org: wanted.org });
+  if (!isWithin(wanted.projects, caller.projects)) return forbidden('this is not confined to the projects that you are confined to', { projects: caller.projects });
+  const missing = [...wanted.scopes].filter((scope) => !caller.scopes.has(scope));
+  if (missing.length > 0) return forbidden(`nobody gives more than he has; you lack ${missing.join(', ')}`, { scopes: missing });
+  return undefined;
+}
+
+/** What a principal may do and where. */
+export function grantOf(principal: Pick<PrincipalSpec, 'org' | 'roles' | 'scopes' | 'projects'>): Grant {
+  return { org: principal.org, scopes: scopesOf(principal), projects: principal.projects };
+}
+
+/** What may be changed of a principal. */
+export const mutablePrincipalFields = ['name', 'roles', 'scopes', 'projects', 'external', 'disabled'] as const;
+
+/** A merge patch: what is absent stays; null takes a confinement or an external identity away. */
+export interface PrincipalPatch {
+  readonly name?: string | undefined;
+  readonly roles?: PrincipalSpec['roles'] | undefined;
+  readonly scopes?: PrincipalSpec['scopes'] | undefined;
+  readonly projects?: PrincipalSpec['projects'] | null | undefined;
+  readonly external?: PrincipalSpec['external'] | null | undefined;
+  readonly disabled?: boolean | undefined;
+}
+
+/**
+ * Changes a principal. Taking away is free to whoever may change it at all; anything else gives all that it then has: who
+ * could enable, or name the external identity of, somebody mightier would come to be him.
+ */
+export function changePrincipal(caller: Grantor, spec: PrincipalSpec, patch: PrincipalPatch, context: AdmissionContext): Act<PrincipalSpec> {
+  const wanted = patched(spec, patch);
+  if (spec.deletionRequestedAt !== undefined) return closing(spec);
+  if (mutablePrincipalFields.every((field) => isSame(spec[field], wanted[field]))) return { kind: 'unchanged' };
+  if (!isWithin(spec.projects, caller.projects)) return { kind: 'refused', refusal: forbidden('this principal is not confined to the projects that you are confined to', { projects: caller.projects }) };
+  const refusal = isNarrowing(spec, wanted) ? undefined : refusalToGrant(caller, grantOf(wanted));
+  if (refusal) return { kind: 'refused', refusal };
+  return { kind: 'admitted', spec: { ...wanted, ...changedHeader(spec, undefined, context) } };
+}
+
+/** Closes a principal: it gets in no more, and nothing new refers to it. */
+export function closePrincipal(caller: Grantor, spec: PrincipalSpec, context: AdmissionContext): Act<PrincipalSpec> {
+  if (spec.deletionRequestedAt !== undefined) return { kind: 'unchanged' };
+  if (!isWithin(spec.projects, caller.projects)) return { kind: 'refused', refusal: forbidden('this principal is not confined to the projects that you are confined to', { projects: caller.projects }) };
+  return { kind: 'admitted', spec: { ...spec, ...changedHeader(spec, undefined, context), disabled: true, deletionRequestedAt: isoTime(context.nowMs) } };
+}
+
+/** A refusal of what cannot be asked of a principal that is being deleted. */
+export function closing(spec: Pick<PrincipalSpec, 'id'>): { readonly kind: 'refused'; readonly refusal: Refusal } {
+  return refuse('invalid_transition', `principal ${spec.id} is being deleted`);
+}
+
+function patched(spec: PrincipalSpec, { projects, external, ...given }: PrincipalPatch): PrincipalSpec {
+  const { projects: formerProjects, external: formerExternal, ...rest } = spec;
+  const nextProjects = projects === undefined ? formerProjects : (projects ?? undefined);
+  const nextExternal = external === undefined ? formerExternal : (external ?? undefined);
+  return {
+    ...rest,
+    name: given.name ?? rest.name,
+    roles: given.roles ?? rest.roles,
+    scopes: given.scopes ?? rest.scopes,
+    disabled: given.disabled ?? rest.disabled,
+    ...(nextProjects && { projects: nextProjects }),
+    ...(nextExternal && { external: nextExternal }),
+  };
+}
+
+/** Whether nobody can do more than before, as somebody or other. */
+function isNarrowing(before: PrincipalSpec, after: PrincipalSpec): boolean {
+  const had = scopesOf(before);
+  const isEnabling = before.disabled && !after.disabled;
+  const isOthers = after.external !== undefined && !isSame(before.external, after.external);
+  return !isEnabling && !isOthers && isWithin(after.projects, before.projects) && [...scopesOf(after)].every((scope) => had.has(scope));
+}
+
+function isWithin(projects: readonly string[] | undefined, bounds: readonly string[] | undefined): boolean {
+  return bounds === undefined || (projects !== undefined && projects.every((project) => bounds.includes(project)));
+}
+
+function isSame(one: unknown, other: unknown): boolean {
+  return canonicalJson(one ?? null) === canonicalJson(other ?? null);
+}
+
+function forbidden(message: string, detail: Readonly<Record<string, unknown>>): Refusal {
+  return { kind: 'conflict', code: 'forbidden', message, detail };
+}

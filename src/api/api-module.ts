@@ -3,6 +3,7 @@ import { Global, Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { AccessGuard } from './access/guard';
 import { Authenticator } from './access/authenticator';
+import { OidcCallers } from './access/oidc-callers';
 import { ObjectOwners } from './access/owners';
 import { TokenUses } from './access/token-uses';
 import { AdminModule } from './admin/module';
@@ -30,7 +31,7 @@ import { WorkersModule } from './workers/module';
 /** What every resource uses. */
 @Global()
 @Module({
-  providers: [Admission, Archive, Authenticator, Belonging, NewOwners, ObjectOwners, Reads, StoreRoom, TokenUses, { provide: APP_GUARD, useClass: AccessGuard }],
+  providers: [Admission, Archive, Authenticator, Belonging, NewOwners, ObjectOwners, OidcCallers, Reads, StoreRoom, TokenUses, { provide: APP_GUARD, useClass: AccessGuard }],
   exports: [Admission, Archive, Authenticator, Belonging, NewOwners, ObjectOwners, Reads],
 })
 class SharedModule {

@@ -87,6 +87,8 @@ export interface ApiDependencies {
   readonly eventBounds?: Partial<EventBounds>;
   /** Bounds of connections that differ from the defaults. */
   readonly serverBounds?: Partial<ServerBounds>;
+  /** The issuer whose tokens let in those that are known by it; undefined: none does. */
+  readonly oidc?: { readonly issuer: string; readonly audience: string; readonly jwksUri?: string | undefined } | undefined;
   readonly log: Logger;
 }
 

@@ -54,6 +54,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
       { name: 'temporal', breaker: engine.breaker, check: async () => void (await withinBound(engine, 'ask', () => engine.connection.workflowService.getSystemInfo({}))) },
     ],
     metrics,
+    oidc: settings.oidc,
     log,
   });
   await app.listen(settings.apiPort, settings.apiHost);

@@ -3,6 +3,7 @@ import { formatDurationMs, parseDurationMs } from '../domain/duration';
 import { retentionMsDefault, snapshotRetentionMsDefault } from '../domain/limits';
 import type { EtcdAccess } from '../stores/etcd/access';
 import { etcdAccessOf } from './etcd-access';
+import { isTrustedUrl } from '../domain/trusted-url';
 
 /** What is wrong with the environment, all of it at once, and what to set. */
 export class EnvironmentError extends Error {
@@ -37,6 +38,8 @@ export interface Settings {
   /** How long what is TERMINATED or DELETED stays in etcd. */
   readonly retentionMs: number;
   readonly snapshotRetentionMs: number;
+  /** The issuer of OIDC tokens that lets people in; undefined: none does. */
+  readonly oidc: { readonly issuer: string; readonly audience: string; readonly jwksUri: string | undefined } | undefined;
   readonly logLevel: string;
   /** Where control shows its metrics, on loopback; undefined: nowhere. */
   readonly metricsPort: number | undefined;
@@ -64,6 +67,10 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   const duration = (name: string, fallbackMs: number): number =>
     parseDurationMs(checked(name, formatDurationMs(fallbackMs), (value) => parseDurationMs(value) !== undefined, 'a duration such as 24h or 90d')) ?? fallbackMs;
 
+  const oidc = () => {
+    const jwksUri = environment['BERTH_OIDC_JWKS_URI']?.trim() ? checked('BERTH_OIDC_JWKS_URI', undefined, isTrustedUrl, 'an https URL, or an http URL on loopback') : undefined;
+    return { issuer: checked('BERTH_OIDC_ISSUER', undefined, isTrustedUrl, 'an https URL, or an http URL on loopback'), audience: text('BERTH_OIDC_AUDIENCE'), jwksUri };
+  };
   const apiHost = text('BERTH_API_HOST', '127.0.0.1');
   const apiPort = integer('BERTH_API_PORT', 8080, 0, 65_535);
   const settings: Settings = {
@@ -83,6 +90,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     localWorkersDirectory: environment['BERTH_LOCAL_WORKERS_DIR']?.trim() || undefined,
     retentionMs: duration('BERTH_RETENTION', retentionMsDefault),
     snapshotRetentionMs: duration('BERTH_SNAPSHOT_RETENTION', snapshotRetentionMsDefault),
+    oidc: ['ISSUER', 'AUDIENCE', 'JWKS_URI'].some((name) => environment[`BERTH_OIDC_${name}`]?.trim()) ? oidc() : undefined,
     logLevel: checked('BERTH_LOG_LEVEL', 'info', (value) => logLevels.includes(value), `one of ${logLevels.join(', ')}`),
     metricsPort: environment['BERTH_METRICS_PORT']?.trim() ? integer('BERTH_METRICS_PORT', 0, 1, 65_535) : undefined,
   };

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Rejection } from '../../domain/caller';
 import { callerBy } from '../../domain/caller';
 import { platformOrg } from '../../domain/header';
+import { oidcTokenCharactersMax } from '../../domain/limits';
 import type { Caller, PrincipalSpec, TokenSpec } from '../../domain/principal';
 import type { OrgSpec } from '../../domain/tenancy';
 import { isSecretOf, parseToken } from '../../token-secret';
@@ -10,6 +11,7 @@ import { keys } from '../../stores/etcd/keys';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import { ApiProblem } from '../http/problem';
+import { OidcCallers } from './oidc-callers';
 import { TokenUses } from './token-uses';
 
 /** What a token stands on. */
@@ -29,16 +31,24 @@ export class Authenticator {
   constructor(
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(TokenUses) private readonly uses: TokenUses,
+    @Inject(OidcCallers) private readonly oidc: OidcCallers,
   ) {}
 
   /** `authorization`: the request's header of this name. Throws `unauthenticated`, or `org_suspended`. */
   async authenticate(authorization: string | undefined): Promise<Caller> {
-    const [, text] = /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(authorization ?? '') ?? [];
+    const [, text] = bearer.exec(authorization ?? '') ?? [];
     if (text === undefined) throw unauthenticated('this request carries no bearer token');
     const presented = parseToken(text);
-    if (presented === undefined) throw unauthenticated(notKnown);
+    if (presented === undefined) return this.byIssuer(text);
     const caller = await this.byToken(presented);
     this.uses.note(presented.id);
+    return caller;
+  }
+
+  private async byIssuer(token: string): Promise<Caller> {
+    const caller = await this.oidc.callerOf(token);
+    if (caller === undefined) throw unauthenticated(notKnown);
+    if (caller === 'suspended') throw suspended();
     return caller;
   }
 
@@ -72,7 +82,7 @@ export class Authenticator {
 
   private rejected(rejection: Rejection, tokenId: string): ApiProblem {
     this.dependencies.log.info({ token: tokenId, rejection }, 'a token was refused');
-    if (rejection === 'suspended') return new ApiProblem('org_suspended', 'the organisation is suspended; nobody of it is let in');
+    if (rejection === 'suspended') return suspended();
     return unauthenticated(notKnown);
   }
 }
@@ -84,7 +94,13 @@ function standing(tokenId: string, read: Read): Known {
   return { hash: (read(keys.tokenHash(tokenId)) as { readonly hash?: string } | undefined)?.hash, token, principal, org };
 }
 
+const bearer = new RegExp(`^Bearer ([\\x21-\\x7e]{1,${oidcTokenCharactersMax}})$`, 'i');
+
 const notKnown = 'the token is not known, or no longer good';
+
+function suspended(): ApiProblem {
+  return new ApiProblem('org_suspended', 'the organisation is suspended; nobody of it is let in');
+}
 
 /** Says what to bring, and nothing of why this was not it. */
 export function unauthenticated(detail: string): ApiProblem {

@@ -1,0 +1,56 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { callerBy } from '../../domain/caller';
+import { platformOrg } from '../../domain/header';
+import type { Caller, PrincipalSpec } from '../../domain/principal';
+import type { OrgSpec } from '../../domain/tenancy';
+import { externalKey } from '../../stores/etcd/access-decisions';
+import { keys } from '../../stores/etcd/keys';
+import type { ApiDependencies } from '../dependencies';
+import { apiDependencies } from '../dependencies';
+import type { VerifiedToken } from './oidc';
+import { OidcRefusal, OidcVerifier } from './oidc';
+
+/** Finds out who sends a request, by a token of the issuer that this server trusts. */
+@Injectable()
+export class OidcCallers {
+  private readonly verifier: OidcVerifier | undefined;
+
+  constructor(@Inject(apiDependencies) private readonly dependencies: ApiDependencies) {
+    const { oidc, log } = dependencies;
+    this.verifier = oidc && new OidcVerifier(oidc, { onProblem: (problem, cause) => log.warn({ err: cause }, problem) });
+  }
+
+  /**
+   * Whom a token lets in, `suspended` where that is the only reason against it, undefined where it lets in nobody. Why
+   * not is in the log alone.
+   */
+  async callerOf(token: string): Promise<Caller | 'suspended' | undefined> {
+    if (this.verifier === undefined) return undefined;
+    try {
+      const verified = await this.verifier.verify(token);
+      const caller = await this.known(verified);
+      if (typeof caller !== 'string') return { ...caller, expiresAt: verified.expiresAt };
+      this.dependencies.log.info({ subject: verified.subject, rejection: caller }, 'an OIDC token was refused');
+      return caller === 'suspended' ? caller : undefined;
+    } catch (error) {
+      if (!(error instanceof OidcRefusal)) throw error;
+      this.dependencies.log.info({ rejection: error.message }, 'an OIDC token was refused');
+      return undefined;
+    }
+  }
+
+  /** The cache only ever lets in; whoever it does not know is looked for in the store. */
+  private async known(verified: VerifiedToken): Promise<ReturnType<typeof callerBy>> {
+    const { cache, etcd } = this.dependencies;
+    const cached = await this.callerBy(verified, async (key) => cache.get(key)?.value);
+    return typeof cached === 'string' ? this.callerBy(verified, async (key) => (await etcd.get(key))?.value) : cached;
+  }
+
+  private async callerBy({ issuer, subject }: VerifiedToken, read: (key: string) => Promise<unknown>): Promise<ReturnType<typeof callerBy>> {
+    const claim = (await read(externalKey({ issuer, subject }))) as { readonly id: string } | undefined;
+    const principal = claim && ((await read(keys.principalSpec(claim.id))) as PrincipalSpec | undefined);
+    if (principal?.external?.issuer !== issuer || principal.external.subject !== subject) return 'unknown';
+    const org = principal.org === platformOrg ? undefined : ((await read(keys.orgSpec(principal.org))) as OrgSpec | undefined);
+    return callerBy({ principal, org }, 'oidc', Date.now());
+  }
+}

@@ -22,8 +22,8 @@ export interface EtcdTls {
 export interface Authentication {
   readonly options: Pick<IOptions, 'credentials' | 'grpcOptions'>;
   /** For what etcd refuses within a stream. */
-  forget(): void;
-  close(): void;
+  readonly forget: () => void;
+  readonly close: () => void;
 }
 
 /**

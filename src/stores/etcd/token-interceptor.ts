@@ -11,7 +11,7 @@ interface Held {
 export interface TokenInterceptor {
   readonly interceptor: Interceptor;
   /** The next call asks for a new token. */
-  forget(): void;
+  readonly forget: () => void;
 }
 
 /** As etcd says that a token is not, or no longer, one of its own; with the last one that there should have been one. */
@@ -85,5 +85,5 @@ function withToken(metadata: Metadata, token: string | undefined): Metadata {
 function asStatus(cause: unknown, metadata: Metadata): StatusObject {
   const details = cause instanceof Error ? cause.message : String(cause);
   const code = /^\d+/.exec(details)?.[0];
-  return { code: code === undefined ? status.UNAVAILABLE : (Number(code) as status), details: details.replace(/^\d+ [A-Z_]+: /, ''), metadata: metadata.clone() };
+  return { code: code === undefined ? status.UNAVAILABLE : Number(code), details: details.replace(/^\d+ [A-Z_]+: /, ''), metadata: metadata.clone() };
 }

@@ -1,8 +1,8 @@
 import type { OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import { Inject, Injectable } from '@nestjs/common';
 import { storeFullRatio, storeSizeCheckIntervalMs } from '../domain/limits';
-import type { StoreUsage } from '../stores/etcd/maintenance';
-import { StoreMaintenance } from '../stores/etcd/maintenance';
+import type { StoreMaintenance, StoreUsage } from '../stores/etcd/maintenance';
+import { maintenanceOf } from '../stores/etcd/maintenance';
 import type { ApiDependencies } from './dependencies';
 import { apiDependencies } from './dependencies';
 import { ApiProblem } from './http/problem';
@@ -14,15 +14,17 @@ import { ApiProblem } from './http/problem';
  */
 @Injectable()
 export class StoreRoom implements OnModuleInit, OnModuleDestroy {
-  private readonly store: StoreMaintenance;
+  /** Without rights to ask, etcd's own refusal of what it has no room for is what remains. */
+  private readonly store: StoreMaintenance | undefined;
   private usage: Pick<StoreUsage, 'usedBytes' | 'noSpace'> = { usedBytes: 0, noSpace: false };
   private timer: NodeJS.Timeout | undefined;
 
   constructor(@Inject(apiDependencies) private readonly dependencies: ApiDependencies) {
-    this.store = new StoreMaintenance(dependencies.etcd);
+    this.store = maintenanceOf(dependencies.etcdMembers);
   }
 
   async onModuleInit(): Promise<void> {
+    if (this.store === undefined) return;
     await this.measure();
     this.timer = setInterval(() => void this.measure(), storeSizeCheckIntervalMs).unref();
   }
@@ -45,7 +47,7 @@ export class StoreRoom implements OnModuleInit, OnModuleDestroy {
   /** When etcd does not answer, what was last measured stands: whoever wants to write hears of that anyway. */
   private async measure(): Promise<void> {
     try {
-      this.usage = await this.store.usage();
+      if (this.store) this.usage = await this.store.usage();
     } catch (err) {
       this.dependencies.log.warn({ err }, 'etcd did not say how full it is');
     }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { registerAdminCommands } from './admin';
 import { registerBackupCommands } from './backup';
+import { registerDeployCommands } from './deploy';
 import { FoundSomething, UsageError } from './errors';
 import { describeFailure } from './failures';
 
@@ -18,6 +19,7 @@ function assembled(): Command {
     .exitOverride();
   registerAdminCommands(program);
   registerBackupCommands(program);
+  registerDeployCommands(program);
   // Groups inherit what commands do not: else a wrong word in one of them would end the process by itself.
   forEach(program, (command) => command.exitOverride());
   return program;

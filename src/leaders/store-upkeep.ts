@@ -123,10 +123,10 @@ export async function leadUpkeep(upkeep: StoreUpkeep, onProblem: OnProblem, term
  * store would stay full for want of a leader, and without a leader for want of room. Several processes may do so at
  * once: the record takes the same event twice, and a key is gone only once.
  */
-export async function standIn(projection: ProjectorDependencies & { readonly client: EtcdClient }, upkeep: StoreUpkeep, vacancy: Vacancy): Promise<void> {
+export async function standIn(projection: ProjectorDependencies & { readonly client: EtcdClient }, upkeep: StoreUpkeep | undefined, vacancy: Vacancy): Promise<void> {
   if ((await projection.client.get(vacancy.fence.key)) !== undefined) return; // Somebody leads, and does it.
   const draining = drainOutbox(projection, vacancy).catch((cause: unknown) => projection.onProblem('trimming without a leader failed, events stay in the outbox', cause));
-  await Promise.all([draining, roundOf(upkeep, projection.onProblem)]);
+  await Promise.all([draining, ...(upkeep ? [roundOf(upkeep, projection.onProblem)] : [])]);
 }
 
 async function roundOf(upkeep: StoreUpkeep, onProblem: OnProblem): Promise<void> {

@@ -8,6 +8,7 @@ import { Nudges } from '../engine/nudges';
 import { ObjectRuns } from '../engine/object-runs';
 import { EngineRuns } from '../engine/runs';
 import { lifecycleStartsFrom } from '../engine/lifecycle-start';
+import type { EtcdClient } from '../stores/etcd/client';
 import { openDocuments } from './documents';
 import type { Settings } from './environment';
 import { readSettings } from './environment';
@@ -22,10 +23,10 @@ import { migrationLock, openLiveStores, openMembers } from './stores';
 async function start(settings: Settings, log: Logger): Promise<Running> {
   assertLoopback(settings.apiHost);
   const metrics = new Metrics(log);
-  const live = await openLiveStores(settings, log, metrics);
+  const live = await openLiveStores(settings, log, metrics, 'api');
   const documents = await openDocuments(settings, metrics, migrationLock(live.leases));
   await requireOneHistory(live, documents.auditEvents);
-  const members = openMembers(settings);
+  const members = live.mayMaintain ? openMembers(settings) : new Map<string, EtcdClient>();
   const engine = openEngine({ address: settings.temporalAddress, namespace: settings.temporalNamespace, taskQueue: settings.temporalTaskQueue }, metrics);
   const nudges = new Nudges({
     engine,

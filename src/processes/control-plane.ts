@@ -28,9 +28,8 @@ import { leadProjection } from '../leaders/projector';
 import { leadRepair } from '../leaders/repairer';
 import { leadScheduling } from '../leaders/scheduler';
 import { leadUpkeep, standIn, StoreUpkeep } from '../leaders/store-upkeep';
-import type { EtcdClient } from '../stores/etcd/client';
 import { Leadership } from '../stores/etcd/leadership';
-import { StoreMaintenance } from '../stores/etcd/maintenance';
+import { maintenanceOf } from '../stores/etcd/maintenance';
 import type { Telemetry } from '../telemetry';
 import type { Documents } from './documents';
 import type { Settings } from './environment';
@@ -67,7 +66,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
 
   const { auditEvents, snapshots } = options.documents;
   const projection = { ...live, record: new PermanentRecord(auditEvents, snapshots, onProblem), onProblem };
-  const { upkeep, close: closeUpkeep } = openUpkeep(live.client, options.settings, log);
+  const { upkeep, close: closeUpkeep } = openUpkeep(live, options.settings, log);
   const holder = `${hostname()}/${process.pid}`;
   const leaders = [
     new Leadership(live.leases, 'scheduler', holder, (term) => leadScheduling({ ...live, fleet, placement, nudge, onProblem }, term), onProblem),
@@ -78,7 +77,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
       async (term) => {
         await Promise.all([
           leadProjection(projection, term),
-          leadUpkeep(upkeep, onProblem, term),
+          ...(upkeep ? [leadUpkeep(upkeep, onProblem, term)] : []),
           leadRepair({ cached: live.cached, nudge, engine: engineMemory(temporal, nudges, engine), onProblem }, term),
         ]);
       },
@@ -104,9 +103,13 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
 }
 
 /** What keeps room in etcd, with a connection to each member, since each has pages of its own. */
-function openUpkeep(client: EtcdClient, settings: ControlPlaneOptions['settings'], log: Logger): { upkeep: StoreUpkeep; close: () => void } {
+function openUpkeep({ mayMaintain }: LiveStores, settings: ControlPlaneOptions['settings'], log: Logger): { upkeep: StoreUpkeep | undefined; close: () => void } {
+  if (!mayMaintain) {
+    log.warn('nobody of Berth keeps room in etcd, which wants its role root for that: set BERTH_ETCD_MAINTENANCE_USERNAME and BERTH_ETCD_MAINTENANCE_PASSWORD_FILE, or see to compaction, defragmentation and alarms yourself');
+    return { upkeep: undefined, close: () => undefined };
+  }
   const members = openMembers(settings);
-  const upkeep = new StoreUpkeep({ store: new StoreMaintenance(client, [...members.values()]), quotaBytes: settings.etcdQuotaBytes, onDone: (deed) => log.info(deed) });
+  const upkeep = new StoreUpkeep({ store: maintenanceOf(members)!, quotaBytes: settings.etcdQuotaBytes, onDone: (deed) => log.info(deed) });
   return { upkeep, close: () => members.forEach((member) => member.close()) };
 }
 

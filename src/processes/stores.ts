@@ -8,12 +8,15 @@ import { EtcdClient } from '../stores/etcd/client';
 import { Committer } from '../stores/etcd/committer';
 import { openEpoch } from '../stores/etcd/epoch';
 import { keys } from '../stores/etcd/keys';
+import { isEtcdFailure, isEtcdOutage } from '../stores/etcd/failures';
 import { Leases } from '../stores/etcd/lease';
 import { withLock } from '../stores/etcd/lock';
 import { CachedObjects, FreshObjects } from '../stores/etcd/objects';
+import type { EtcdIdentity } from '../stores/etcd/rights';
 import { WatchCache } from '../stores/etcd/watch-cache';
 import type { OneAtATime } from '../stores/mongo/migrate';
 import type { Settings } from './environment';
+import { checkEtcdRights } from './etcd-rights';
 import type { Metrics } from './metrics';
 
 /** Where etcd is, and who asks it. */
@@ -27,6 +30,8 @@ export function etcdOptions({ etcdEndpoints, etcdPrefix, etcdAccess }: EtcdSetti
 /** The live state, as every process of the control plane uses it. */
 export interface LiveStores {
   readonly client: EtcdClient;
+  /** Whether etcd lets this process look after its room. */
+  readonly mayMaintain: boolean;
   readonly epochs: Epochs;
   /** Rejects when the store is in another epoch than it was: what this process knows may be lost history. */
   readonly epochEnded: Promise<never>;
@@ -45,10 +50,12 @@ export function migrationLock(leases: Leases): OneAtATime {
 }
 
 /** Connects to etcd, opens its epoch, and resolves when the watch cache holds everything. */
-export async function openLiveStores(settings: EtcdSettings, log: Logger, metrics: Metrics): Promise<LiveStores> {
+export async function openLiveStores(settings: EtcdSettings, log: Logger, metrics: Metrics, identity: EtcdIdentity = 'control'): Promise<LiveStores> {
   const client = new EtcdClient({ ...etcdOptions(settings), telemetry: metrics });
-  const epochs = await openEpoch(client).catch((cause: unknown) => {
+  const { mayMaintain, epochs } = await openAs(client, settings, identity, log).catch((cause: unknown) => {
     client.close();
+    if (!isEtcdOutage(cause) && isEtcdFailure(cause)) throw new Error(`etcd refuses this process: ${cause.message}; are BERTH_ETCD_USERNAME and BERTH_ETCD_PASSWORD_FILE right?`, { cause });
+    if (!isEtcdOutage(cause)) throw cause;
     throw new Error(`etcd at ${settings.etcdEndpoints.join(', ')} does not answer; is it running, and is BERTH_ETCD_ENDPOINTS right?`, { cause });
   });
   const onProblem = (problem: string, cause?: unknown) => log.warn({ err: cause }, problem);
@@ -62,6 +69,7 @@ export async function openLiveStores(settings: EtcdSettings, log: Logger, metric
   void compareNowAndThen({ client, cache, telemetry: metrics, onProblem }, closing.signal);
   return {
     client,
+    mayMaintain,
     epochs,
     epochEnded: untilEpochEnds(cache, epochs),
     cache,
@@ -75,6 +83,11 @@ export async function openLiveStores(settings: EtcdSettings, log: Logger, metric
       client.close();
     },
   };
+}
+
+async function openAs(client: EtcdClient, settings: EtcdSettings, identity: EtcdIdentity, log: Logger): Promise<Pick<LiveStores, 'mayMaintain' | 'epochs'>> {
+  const { mayMaintain } = await checkEtcdRights(client, settings, identity, log);
+  return { mayMaintain, epochs: await openEpoch(client) };
 }
 
 /** For a process that lived through a restore: it has to begin anew. */

@@ -15,7 +15,7 @@ export class StoreController {
   constructor(@Inject(Store) private readonly store: Store) {}
 
   @Get()
-  @ReadsOnly({ scope: 'store:read', summary: 'How full etcd is, and with what', answer: storeView, consistency: 'read-your-writes' })
+  @ReadsOnly({ scope: 'store:read', summary: 'How full etcd is, and with what', answer: storeView, consistency: 'read-your-writes', problems: ['store_unmanaged'] })
   show(@Query({ schema: readQuery }) query: ReadQuery): Promise<StoreDocument> {
     return this.store.show(query);
   }
@@ -26,20 +26,20 @@ export class StoreController {
     summary: 'Forget history',
     description: 'Watches and streams that are further behind list everything anew.',
     answer: maintainedView,
-    problems: ['revision_unknown'],
+    problems: ['revision_unknown', 'store_unmanaged'],
   })
   compact(@Query({ schema: compactQuery }) query: CompactQuery, @Context() context: RequestContext): Promise<MaintainedDocument> {
     return this.store.compact(query, context);
   }
 
   @Post('defragment')
-  @Operates({ scope: 'store:maintain', summary: 'Give free pages back', description: 'A member answers nobody meanwhile, which may be seconds; one follows the other.', answer: maintainedView })
+  @Operates({ scope: 'store:maintain', summary: 'Give free pages back', description: 'A member answers nobody meanwhile, which may be seconds; one follows the other.', answer: maintainedView, problems: ['store_unmanaged'] })
   defragment(@Context() context: RequestContext): Promise<MaintainedDocument> {
     return this.store.defragment(context);
   }
 
   @Post('disarm')
-  @Operates({ scope: 'store:maintain', summary: 'Take the alarm of a full store back', answer: maintainedView })
+  @Operates({ scope: 'store:maintain', summary: 'Take the alarm of a full store back', answer: maintainedView, problems: ['store_unmanaged'] })
   disarm(@Context() context: RequestContext): Promise<MaintainedDocument> {
     return this.store.disarm(context);
   }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { storeDisarmRatio } from '../../domain/limits';
 import { problemAt } from '../../domain/problem';
 import type { StoreUsage } from '../../stores/etcd/maintenance';
-import { StoreMaintenance } from '../../stores/etcd/maintenance';
+import { maintenanceOf, StoreMaintenance } from '../../stores/etcd/maintenance';
 import { collectionSizes } from '../../stores/etcd/store-contents';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
@@ -52,13 +52,13 @@ export type MaintainedDocument = DeepReadonly<z.output<typeof maintainedView>>;
 /** How full etcd is and with what, and what an operator can do about it. The controller leader does it by itself when it is due. */
 @Injectable()
 export class Store {
-  private readonly maintenance: StoreMaintenance;
+  private readonly allowed: StoreMaintenance | undefined;
 
   constructor(
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(Reads) private readonly reads: Reads,
   ) {
-    this.maintenance = new StoreMaintenance(dependencies.etcd, [...dependencies.etcdMembers.values()]);
+    this.allowed = maintenanceOf(dependencies.etcdMembers);
   }
 
   async show(query: ReadQuery): Promise<StoreDocument> {
@@ -99,6 +99,11 @@ export class Store {
     const after = await this.usage();
     this.dependencies.log.info({ principal: context.caller.id, ...loggedRequest(context), before, after }, `an operator maintained etcd: ${done}`);
     return { done, before, after };
+  }
+
+  private get maintenance(): StoreMaintenance {
+    if (this.allowed) return this.allowed;
+    throw new ApiProblem('store_unmanaged', 'etcd tells its administrators alone how full it is, and this process is none: it needs BERTH_ETCD_MAINTENANCE_USERNAME');
   }
 
   private async usage(): Promise<UsageView> {

@@ -44,6 +44,7 @@ export const problemKinds = {
   command_pending: { status: 409, title: 'An earlier command is not taken up yet' },
   idempotency_key_reuse: { status: 409, title: 'The idempotency key was used for another request' },
   wait_impossible: { status: 409, title: 'The phase waited for can no longer come' },
+  store_unmanaged: { status: 409, title: 'The server has no rights to look after the store' },
   conflict: { status: 409, title: 'Others kept changing the object', retryable: true },
   cursor_gone: { status: 410, title: 'The stream does not go on from this cursor' },
   precondition_failed: { status: 412, title: 'The object has changed' },

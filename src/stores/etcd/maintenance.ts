@@ -62,6 +62,12 @@ export class StoreMaintenance {
   }
 }
 
+/** Of all members, each asked by a connection that may do so; undefined where there is none. */
+export function maintenanceOf(members: ReadonlyMap<string, EtcdClient>): StoreMaintenance | undefined {
+  const [first] = members.values();
+  return first && new StoreMaintenance(first, [...members.values()]);
+}
+
 async function answersOf<T>(asked: ReadonlyArray<Promise<T>>): Promise<T[]> {
   const settled = await Promise.allSettled(asked);
   const answers = settled.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));

@@ -1,0 +1,56 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describeRange } from '../domain/key-rights';
+import { EtcdClient } from '../stores/etcd/client';
+import { etcdIdentities, etcdNeeds, rightOf } from '../stores/etcd/rights';
+import { dueDeeds, roleName } from '../stores/etcd/role-administration';
+import { readSettings } from './environment';
+
+/** How roles and users are brought to etcd. */
+export interface RoleWishes {
+  /** Without it nothing is written, neither to etcd nor to disk. */
+  readonly apply: boolean;
+  /** Also has etcd ask everybody who they are, from now on. */
+  readonly enable: boolean;
+  /** Where a password file for each user is, or will be. */
+  readonly passwords: string;
+}
+
+/**
+ * Brings the roles and users of Berth to the etcd that the environment names; answers what was, or would be, done, in
+ * sentences. Repeated it does what is still to be done.
+ */
+export async function deployEtcdRoles(environment: NodeJS.ProcessEnv, { apply, enable, passwords }: RoleWishes): Promise<string[]> {
+  const { etcdEndpoints, etcdPrefix, etcdAccess, etcdMaintenanceAccess } = readSettings({ BERTH_TEMPORAL_ADDRESS: 'unused:1', BERTH_MONGODB_URI: 'mongodb://unused', ...environment });
+  const client = new EtcdClient({ endpoints: etcdEndpoints, prefix: etcdPrefix, access: etcdMaintenanceAccess ?? etcdAccess });
+  try {
+    const deeds = await dueDeeds(client, (user) => passwordIn(passwords, user), { enable });
+    if (apply) for (const { act } of deeds) await act();
+    return deeds.map(({ what }) => what);
+  } finally {
+    client.close();
+  }
+}
+
+/** The password that the user's file holds; made, for its owner's eyes only, if there is none. */
+function passwordIn(directory: string, user: string): string {
+  const file = join(directory, user);
+  if (existsSync(file)) return readFileSync(file, 'utf8').trim();
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const password = randomBytes(32).toString('base64url');
+  writeFileSync(file, `${password}\n`, { mode: 0o600 });
+  return password;
+}
+
+/** The roles as a document, for who brings them to etcd by other means and for people who want to know. */
+export function etcdRolesDocument(prefix: string): string {
+  const roles = etcdIdentities.map((identity) => ({
+    role: roleName(identity),
+    permissions: etcdNeeds[identity].map((need) => {
+      const { from, to, access } = rightOf(need, prefix);
+      return { access, keys: describeRange({ from, to }), key: from, ...(to !== `${from}\0` && { rangeEnd: to }), why: need.why };
+    }),
+  }));
+  return `${JSON.stringify({ prefix, roles }, undefined, 2)}\n`;
+}

@@ -17,6 +17,7 @@ import { HealthModule } from './health/module';
 import { HistoryModule } from './history/module';
 import { Admission } from './http/admission';
 import { Reads } from './http/reads';
+import { StrayQueryGuard } from './http/stray-query';
 import { NewOwners } from './new-owners';
 import { InstancesModule } from './instances/module';
 import { InternalModule } from './internal/module';
@@ -31,7 +32,7 @@ import { WorkersModule } from './workers/module';
 /** What every resource uses. */
 @Global()
 @Module({
-  providers: [Admission, Archive, Authenticator, Belonging, NewOwners, ObjectOwners, OidcCallers, Reads, StoreRoom, TokenUses, { provide: APP_GUARD, useClass: AccessGuard }],
+  providers: [Admission, Archive, Authenticator, Belonging, NewOwners, ObjectOwners, OidcCallers, Reads, StoreRoom, TokenUses, { provide: APP_GUARD, useClass: AccessGuard }, { provide: APP_GUARD, useClass: StrayQueryGuard }],
   exports: [Admission, Archive, Authenticator, Belonging, NewOwners, ObjectOwners, Reads],
 })
 class SharedModule {

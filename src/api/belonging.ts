@@ -3,7 +3,7 @@ import { headsOf, refusalOfNew } from '../domain/belonging';
 import type { Owner } from '../domain/header';
 import type { Amounts, OrgSpec, ProjectSpec } from '../domain/tenancy';
 import type { Entry } from '../stores/etcd/client';
-import type { Decision } from '../stores/etcd/commit';
+import type { Decision, SharedChange } from '../stores/etcd/commit';
 import { onlyIf, unchanged } from '../stores/etcd/decisions';
 import { keys } from '../stores/etcd/keys';
 import { charging } from '../stores/etcd/quota-changes';
@@ -33,7 +33,17 @@ export class Belonging {
     const decided = onlyIf(decision, unchanged(keys.orgSpec(owner.org), org), unchanged(keys.projectSpec(owner.project), project));
     if (!amounts) return decided;
     const heads = headsOf(owner, found);
-    return { ...decided, shared: charging(owner, amounts, { org: heads.org?.quota ?? {}, project: heads.project?.quota ?? {} }) };
+    const shared = charging(owner, amounts, { org: heads.org?.quota ?? {}, project: heads.project?.quota ?? {} });
+    this.refuseAtOnce(shared.changes);
+    return { ...decided, shared };
+  }
+
+  /** Who asks on at the bound is refused by what is known here, and not in the queue of the commits that others of the org wait for. */
+  private refuseAtOnce(changes: readonly SharedChange[]): void {
+    for (const change of changes) {
+      const outcome = change.apply(this.dependencies.cache.get(change.key)?.value);
+      if ('refused' in outcome) throw problemOfRefusal({ kind: 'conflict', ...outcome.refused });
+    }
   }
 
   private head<Spec>(key: string): Entry<Spec> | undefined {

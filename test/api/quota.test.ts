@@ -163,7 +163,61 @@ test('what was admitted before anything was charged gives nothing back', async (
   expect(await tenants.used()).toMatchObject({ instances: 2 });
 });
 
+test('every org and every project has sums and bounds of its own, and neither sees those of others', async () => {
+  await tenants.org('o-1', { quota: { instances: 2 } });
+  await tenants.org('o-2');
+  await tenants.project('p-1', { org: 'o-1', quota: { instances: 1 } });
+  await tenants.project('p-2', { org: 'o-1' });
+  const [first, second, all, other2] = [
+    await tenants.principal('o-1', { projects: ['p-1'] }),
+    await tenants.principal('o-1', { projects: ['p-2', 'p-1'] }),
+    await tenants.principal('o-1'),
+    await tenants.principal('o-2'),
+  ];
+  expect(await api.client.post(definitions, webDocument(), all)).toMatchObject({ status: 201, body: { org: 'o-1', project: 'default' } });
+  await caughtUp();
+  const create = (who: { authorization: string }) => other.client.post<ProblemBody>(instances, web, who);
+  expect(await create(first)).toMatchObject({ status: 201, body: { org: 'o-1', project: 'p-1' } });
+  expect(await create(first)).toMatchObject({ status: 409, body: { code: 'quota_exceeded', org: 'o-1', project: 'p-1', limit: 1, usage: 1 } });
+  expect(await create(second)).toMatchObject({ status: 201, body: { project: 'p-2' } });
+  const refused = await create(second);
+  expect(refused).toMatchObject({ status: 409, body: { code: 'quota_exceeded', org: 'o-1', limit: 2, usage: 2 } });
+  expect(refused.body).not.toHaveProperty('project');
+  expect(await tenants.used('o-1')).toMatchObject({ instances: 2, definitions: 1 });
+  expect(await tenants.used('o-1', 'p-1')).toMatchObject({ instances: 1, definitions: 0 });
+  expect(await tenants.used()).toEqual(nothingHeld);
+
+  await caughtUp();
+  const shown = (query: string, who: { authorization: string }) => other.client.get<QuotaDocument>(`/api/v1/quota${query}`, who);
+  expect(await shown('', all)).toMatchObject({ status: 200, body: { org: 'o-1', used: { instances: 2 }, remaining: { instances: 0 } } });
+  expect(await shown('?org=o-1&project=p-2', all)).toMatchObject({ status: 200, body: { org: 'o-1', project: 'p-2', used: { instances: 1 }, remaining: {} } });
+  expect(await shown('', second)).toMatchObject({ status: 200, body: { org: 'o-1', project: 'p-2', used: { instances: 1 } } });
+  expect(await shown('?project=p-2', first)).toMatchObject({ status: 404, body: { code: 'project_not_found' } });
+  expect(await shown('?project=p-1', other2)).toMatchObject({ status: 404, body: { code: 'project_not_found' } });
+  expect(await shown('?org=o-1', other2)).toMatchObject({ status: 404, body: { code: 'org_not_found', detail: 'there is no org o-1' } });
+  expect(await shown('?org=o-none', other2)).toMatchObject({ status: 404, body: { code: 'org_not_found', detail: 'there is no org o-none' } });
+  expect(await shown('?org=o-1&project=p-1', { authorization: `Bearer ${api.token}` })).toMatchObject({ status: 200, body: { used: { instances: 1 }, remaining: { instances: 0 } } });
+});
+
 describe('an org that takes nothing new', () => {
+  test('gets nothing at a revision after the one that says so, though a hundred are asked for meanwhile', async () => {
+    await objects.definition();
+    await tenants.org('default');
+    const burst = Array.from({ length: 100 }, (_, index) => (index % 2 === 0 ? api : other).client.post<ProblemBody>(instances, web));
+    await Promise.race(burst);
+    await tenants.org('default', { suspended: true });
+    const replies = await Promise.all(burst);
+    const { etcd } = api.dependencies;
+    const suspended = (await etcd.get(keys.orgSpec('default')))!.revision;
+    const { entries } = await etcd.list('instances/');
+    const made = entries.filter(({ key }) => key.endsWith('/spec'));
+    expect(made).toHaveLength(replies.filter(({ status }) => status === 201).length);
+    expect(made.filter(({ revision }) => revision > suspended)).toEqual([]);
+    expect(replies.filter(({ status, body }) => status !== 201 && body.code !== 'org_suspended')).toEqual([]);
+    expect(replies.some(({ status }) => status === 403)).toBe(true);
+    expect(await tenants.used()).toMatchObject({ instances: made.length });
+  });
+
   const creations: ReadonlyArray<readonly [what: string, path: string, body: unknown]> = [
     ['instance', instances, web],
     ['definition', definitions, webDocument({ version: '2.0.0' })],

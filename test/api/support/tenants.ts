@@ -1,7 +1,11 @@
+import { mintId } from '../../../src/api/http/ids';
+import { admitPrincipal, admitToken } from '../../../src/domain/access-admission';
 import type { QuotaUsage } from '../../../src/domain/quota';
 import { usedOf } from '../../../src/domain/quota';
 import type { Amounts, OrgSpec, ProjectSpec } from '../../../src/domain/tenancy';
+import type { PrincipalSpec } from '../../../src/domain/principal';
 import { keys } from '../../../src/stores/etcd/keys';
+import { mintTokenSecret } from '../../../src/token-secret';
 import type { TestApi } from './test-api';
 
 const header = {
@@ -29,6 +33,17 @@ export class Tenants {
   project(id: string, differences: Partial<ProjectSpec> = {}): Promise<void> {
     const spec: ProjectSpec = { ...header, kind: 'Project', id, org: 'default', project: id, name: id, displayName: id, ...differences };
     return this.put(keys.projectSpec(id), spec);
+  }
+
+  /** A principal of an org; answers the header by which it is let in. */
+  async principal(org: string, differences: Partial<Pick<PrincipalSpec, 'roles' | 'scopes' | 'projects'>> = {}): Promise<{ authorization: string }> {
+    const [id, tokenId] = [mintId('p'), mintId('k')];
+    const { token, hash } = mintTokenSecret(tokenId);
+    const context = (mintedId: string) => ({ nowMs: Date.now(), mintedId, owner: { org, project: 'default' }, cause: { actor: 'test' } });
+    await this.put(keys.principalSpec(id), admitPrincipal({ type: 'service', name: id, roles: ['admin'], scopes: [], ...differences }, context(id)));
+    await this.put(keys.tokenHash(tokenId), { schemaVersion: 1, hash });
+    await this.put(keys.tokenSpec(tokenId), admitToken({ principal: id, description: 'of a test', lastsMs: 60 * 60 * 1000 }, context(tokenId)));
+    return { authorization: `Bearer ${token}` };
   }
 
   /** What the store itself says that an org or a project holds. */

@@ -70,6 +70,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     foundBy: ['port-without-allocation', 'capacity-differs', 'not-given-back'],
   },
   {
+    missing: 'what is given back to a quota by the commit that asks for the end',
+    patch: { file: 'stores/etcd/decisions.js', find: '(0, quota_1.heldByInstance)(spec) ? undefined : (0, quota_1.heldByInstance)(entries.spec.value)', replace: 'undefined' },
+    scenario: livedAndEnded,
+    foundBy: ['quota-differs'],
+  },
+  {
     missing: "the host's word that nothing is left",
     patch: { file: 'domain/instance-steps.js', find: "if (wanted !== 'running' && !mayExistOnHost(view))", replace: "if (wanted !== 'running')" },
     scenario: livedAndEnded,

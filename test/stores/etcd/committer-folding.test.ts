@@ -64,6 +64,15 @@ describe('decisions that meet at a hot key', () => {
     expect([transactions(), get.mock.calls.length]).toEqual([4, 1]);
   });
 
+  it('fold also where all of them rely on the same keys, which are compared once', async () => {
+    const { client, committer, transactions } = openProcess();
+    const relied = Array.from({ length: 10 }, (_, index) => ({ key: `orgs/o-${index}/spec`, revision: 0 }));
+    const decisions = Array.from({ length: 15 }, (_, index) => creating(`i-${index}`, { shared: counting('w') }));
+    const outcomes = await Promise.all(decisions.map((decision) => committer.commit({ ...decision, compares: [...decision.compares, ...relied] })));
+    expect(new Set(outcomes.map(({ kind }) => kind))).toEqual(new Set(['done']));
+    expect([await countOf(client, 'w'), transactions()]).toEqual([15, 1]);
+  });
+
   it('from two processes, a hundred at once, are all done, once, in few transactions', async () => {
     const one = openProcess();
     const other = openProcess(one.client.prefix);

@@ -21,6 +21,8 @@ import { StrayQueryGuard } from './http/stray-query';
 import { NewOwners } from './new-owners';
 import { InstancesModule } from './instances/module';
 import { InternalModule } from './internal/module';
+import { OrgsModule } from './orgs/module';
+import { ProjectsModule } from './projects/module';
 import { QuotaModule } from './quota/module';
 import { PrincipalsModule } from './principals/module';
 import { StoreRoom } from './store-room';
@@ -65,6 +67,8 @@ export class ApiModule {
         HealthModule,
         InternalModule,
         AdminModule,
+        OrgsModule,
+        ProjectsModule,
         QuotaModule,
       ],
     };

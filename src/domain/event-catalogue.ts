@@ -9,9 +9,11 @@ export const eventTypes: readonly string[] = [
   ...['created', 'updated', 'retired', ...workerPhases.map(asWord), ...[...workerVerbs, ...specVerbs].map(asked)].map((what) => `berth.worker.${what}`),
   // PENDING_SYNC is how one with an artifact is created.
   ...['created', 'active', 'deprecated', 'deleted', 'retired'].map((what) => `berth.definition.${what}`),
-  'berth.worker-template.created',
   ...['created', 'updated', 'closed', 'retired'].map((what) => `berth.principal.${what}`),
   ...['created', 'replaced', 'revoked', 'retired'].map((what) => `berth.token.${what}`),
+  ...['created', 'retired'].map((what) => `berth.worker-template.${what}`),
+  ...['created', 'updated', 'suspended', 'resumed', 'closing', 'reopened', 'retired'].map((what) => `berth.org.${what}`),
+  ...['created', 'updated', 'closing', 'reopened', 'retired'].map((what) => `berth.project.${what}`),
 ];
 
 function asWord(phase: string): string {

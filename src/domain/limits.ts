@@ -59,6 +59,10 @@ export const documentTokensMax = 100_000;
 export const yamlAliasExpansionsMax = 100;
 /** Problems reported of one document; the rest would be the same mistake again. */
 export const problemsMax = 100;
+/** Objects that are named where an org or a project cannot be deleted for them. */
+export const occupantsNamedMax = 10;
+/** Of the name of an org or a project that people are shown. */
+export const displayNameCharactersMax = 200;
 
 // Admission.
 /** How often the API decides anew when somebody else was faster, within one request. */

@@ -3,6 +3,7 @@ import type { CloudEvent } from './events';
 import type { Kind } from './header';
 import type { Allocation, InstanceSpec, InstanceStatus } from './instance';
 import type { PrincipalSpec, TokenSpec } from './principal';
+import type { OrgSpec, ProjectSpec } from './tenancy';
 import type { WorkerSpec, WorkerStatus, WorkerTemplateSpec } from './worker';
 
 /** An object as the log tells of it after one of its events. What a host observed is no part of it: nobody decided that. */
@@ -16,7 +17,7 @@ export interface ObjectState {
   readonly revision: string;
   readonly eventId: string;
   readonly time: string;
-  readonly spec: InstanceSpec | WorkerSpec | DefinitionSpec | WorkerTemplateSpec | PrincipalSpec | TokenSpec;
+  readonly spec: InstanceSpec | WorkerSpec | DefinitionSpec | WorkerTemplateSpec | PrincipalSpec | TokenSpec | OrgSpec | ProjectSpec;
   /** Not every kind has one. Of workers without what is secret. */
   readonly status?: InstanceStatus | WorkerStatus | DefinitionStatus;
   /** Where an instance is placed. */

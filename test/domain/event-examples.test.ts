@@ -48,7 +48,7 @@ test.each(examples)('%s is of its type and version, becomes what is written toda
   if (status !== undefined) expect(state.status).toEqual(status);
   expect(status?.phase).toBe(to ?? status?.phase);
   if (released !== undefined) expect(state.allocation).toBeUndefined();
-  expect(state.status === undefined).toBe(['WorkerTemplate', 'Principal', 'Token'].includes(event.kind));
+  expect(state.status === undefined).toBe(['WorkerTemplate', 'Principal', 'Token', 'Org', 'Project'].includes(event.kind));
   expect(changeTypeOf(event)).toBe(event.sequence === 1 ? 'created' : /(terminated|deleted|retired)$/.test(event.type) ? 'deleted' : 'updated');
 });
 

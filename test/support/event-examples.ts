@@ -15,6 +15,8 @@ import type { InstancePhase, WorkerPhase } from '../../src/domain/phases';
 import { instancePhases, workerPhases } from '../../src/domain/phases';
 import { scopes } from '../../src/domain/scopes';
 import { replaceToken, revokeToken } from '../../src/domain/token-admission';
+import { admitOrg, admitProject, changeTenant } from '../../src/domain/tenancy-admission';
+import type { OrgSpec, ProjectSpec } from '../../src/domain/tenancy';
 import type { WorkerView } from '../../src/domain/worker';
 import { actOnWorker, admitTemplate, workerVerbs } from '../../src/domain/worker-admission';
 import type { WorkerChange } from '../../src/domain/worker-changes';
@@ -25,16 +27,20 @@ import { createDecision, definitionStatusDecision, instanceSpecDecision, workerS
 import { instanceDecision, workerDecision } from '../../src/stores/etcd/lifecycle-decisions';
 import type { DefinitionEntries, InstanceEntries, WorkerEntries } from '../../src/stores/etcd/objects';
 import { retirementDecision } from '../../src/stores/etcd/retirement-decision';
+import { templateRetirement } from '../../src/stores/etcd/template-decisions';
+import type { TenantChange } from '../../src/stores/etcd/tenancy-decisions';
+import { tenantCreation, tenantDecision, tenantRetirement } from '../../src/stores/etcd/tenancy-decisions';
 import { allocationOf, asking, definitionBody, newInstance, newWorker, observationOf, operation, startMs, withSpec, withStatus } from './domain-objects';
 
 const moment: Moment = { nowMs: startMs + 1_000, operationId: 'op-1' };
 const commit = { step: 'step', outcome: 'complete', actor: 'lifecycle', workflowRun: 'run-1' };
+const asked = { time: new Date(startMs + 1_000).toISOString(), cause: { actor: 'user:test' } };
 const retiring = { time: new Date(startMs + 1_000).toISOString(), workflowRun: 'run-1' };
 const rolledBack = { rolledBackTo: { revision: '3', sequence: 1 }, message: 'rolled back to revision 3, event 1' };
 
 /** What today's decisions say of every type of event, at fixed times and with fixed ids. */
 export function todaysEvents(): CloudEvent[] {
-  const decisions = [...ofInstances(), ...ofWorkers(), ...ofDefinitions(), ofTemplate(), ...ofPrincipals(), ...ofTokens()];
+  const decisions = [...ofInstances(), ...ofWorkers(), ...ofDefinitions(), ...ofTemplates(), ...ofTenants(), ...ofPrincipals(), ...ofTokens()];
   return decisions.flatMap(({ events }) => events.map((event) => uncharged(toCloudEvent({ ...event, epoch: 1, revision: '7', index: 0 }))));
 }
 
@@ -130,7 +136,7 @@ function ofDefinitions(): Decision[] {
   ];
 }
 
-function ofTemplate(): Decision {
+function ofTemplates(): Decision[] {
   const spec = admitTemplate(
     {
       name: 'small',
@@ -145,7 +151,28 @@ function ofTemplate(): Decision {
     },
     asking(0, 't-1'),
   );
-  return createDecision({ header: spec, puts: { spec }, eventType: 'berth.worker-template.created' });
+  return [createDecision({ header: spec, puts: { spec }, eventType: 'berth.worker-template.created' }), templateRetirement({ id: spec.id, spec: { value: spec, revision: 1 } }, asked)];
+}
+
+function ofTenants(): Decision[] {
+  const wanted = { name: 'acme', displayName: 'Acme', quota: { instances: 10 } };
+  const org = admitOrg(wanted, asking(0, 'o-1'));
+  const project = admitProject(wanted, { ...asking(0, 'r-1'), owner: { org: 'o-1', project: 'default' } });
+  const changed = <Spec extends OrgSpec | ProjectSpec>(spec: Spec, changes: Partial<Spec>, what: TenantChange) =>
+    tenantDecision({ value: spec, revision: 1 }, admitted(changeTenant(changes, spec, asking(1_000))), what);
+  const ofBoth = (spec: OrgSpec | ProjectSpec) => [
+    tenantCreation(spec),
+    changed(spec, { name: 'ajax' }, 'updated'),
+    changed(spec, { closing: true }, 'closing'),
+    changed<OrgSpec | ProjectSpec>({ ...spec, closing: true }, { closing: false }, 'reopened'),
+    tenantRetirement({ value: spec, revision: 1 }, asked),
+  ];
+  return [
+    ...ofBoth(org),
+    ...ofBoth(project),
+    changed(org, { suspended: true }, 'suspended'),
+    changed<OrgSpec>({ ...org, suspended: true }, { suspended: false }, 'resumed'),
+  ];
 }
 
 const external = { issuer: 'https://issuer.example', subject: 'mia' };

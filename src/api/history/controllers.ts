@@ -73,6 +73,8 @@ const resources: readonly Resource[] = [
   { kind: 'Worker', path: 'workers', tag: 'workers', missing: 'worker_not_found', scope: 'workers:read' },
   { kind: 'Definition', path: 'definitions', tag: 'definitions', missing: 'definition_not_found', scope: 'definitions:read' },
   { kind: 'WorkerTemplate', path: 'worker-templates', tag: 'worker templates', missing: 'template_not_found', scope: 'templates:read' },
+  { kind: 'Org', path: 'orgs', tag: 'orgs', missing: 'org_not_found', scope: 'orgs:read' },
+  { kind: 'Project', path: 'projects', tag: 'projects', missing: 'project_not_found', scope: 'projects:read' },
 ];
 
 export const historyControllers = resources.map(historyController);

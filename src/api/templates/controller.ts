@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Inject, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Inject, Param, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { belongingProblems } from '../belonging';
 import type { Answer } from '../http/answer';
@@ -34,5 +34,19 @@ export class TemplatesController {
   @ReadsOnly({ scope: 'templates:read', of: 'WorkerTemplate', summary: 'Show a worker template', answer: templateView, consistency: 'read-your-writes', problems: ['template_not_found'] })
   get(@Param('id', { schema: objectId }) id: string, @Query({ schema: readQuery }) query: ReadQuery): Promise<Answer<TemplateView>> {
     return this.templates.get(id, query);
+  }
+
+  @Delete(':id')
+  @Mutates({
+    scope: 'templates:write',
+    of: 'WorkerTemplate',
+    summary: 'Delete a worker template; workers that were made from it stay as they are',
+    status: 200,
+    answer: templateView,
+    ifMatch: true,
+    problems: ['template_not_found'],
+  })
+  delete(@Param('id', { schema: objectId }) id: string, @Context() context: RequestContext): Promise<Answer<TemplateView>> {
+    return this.templates.delete(id, context);
   }
 }

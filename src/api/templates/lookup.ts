@@ -7,7 +7,7 @@ import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import { ApiProblem } from '../http/problem';
 
-/** Finds worker templates. They never change, so what the cache has of one is all there is to know. */
+/** Finds worker templates. They never change, so what the cache has of one is what it is, for as long as it is there. */
 @Injectable()
 export class TemplateLookup {
   constructor(@Inject(apiDependencies) private readonly dependencies: ApiDependencies) {}
@@ -32,6 +32,13 @@ export class TemplateLookup {
     const key = keys.templateName(org, name);
     const claim = this.dependencies.cache.get(key) ?? (await this.dependencies.etcd.get(key));
     return (claim?.value as { readonly id: string } | undefined)?.id;
+  }
+
+  /** As it is in the store. Throws `template_not_found`. */
+  async present(id: string): Promise<TemplateEntries> {
+    const found = await this.inStore(id);
+    if (!found) throw new ApiProblem('template_not_found', `there is no worker template ${id}`);
+    return found;
   }
 
   private async inStore(id: string): Promise<TemplateEntries | undefined> {

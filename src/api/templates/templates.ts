@@ -2,19 +2,23 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { AdmissionContext } from '../../domain/admission';
 import { cpuRatioDefault, portRangeFromDefault, portRangeToDefault, provisionTimeoutMsDefault } from '../../domain/limits';
 import { isOwnedBy, visibleOwners } from '../../domain/ownership';
+import type { WorkerTemplateSpec } from '../../domain/worker';
 import type { NewTemplate } from '../../domain/worker-admission';
 import { admitTemplate } from '../../domain/worker-admission';
 import { createDecision } from '../../stores/etcd/decisions';
 import { keys } from '../../stores/etcd/keys';
+import { templateRetirement } from '../../stores/etcd/template-decisions';
 import type { TemplateEntries } from '../../stores/etcd/objects';
 import { Belonging } from '../belonging';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
+import { ObjectHistory } from '../history/object-history';
 import type { Proposal } from '../http/admission';
 import { Admission } from '../http/admission';
 import type { Answer } from '../http/answer';
 import { mutationAnswer, readAnswer } from '../http/answers';
 import type { RequestContext } from '../http/context';
+import { requireMatch } from '../http/etag';
 import { mintId } from '../http/ids';
 import type { Page } from '../http/paging';
 import { pageOfObjects, withCursor } from '../http/paging';
@@ -35,6 +39,7 @@ export class Templates {
     @Inject(Admission) private readonly admission: Admission,
     @Inject(Reads) private readonly reads: Reads,
     @Inject(TemplateLookup) private readonly lookup: TemplateLookup,
+    @Inject(ObjectHistory) private readonly past: ObjectHistory,
     @Inject(Belonging) private readonly belonging: Belonging,
     @Inject(NewOwners) private readonly owners: NewOwners,
   ) {}
@@ -61,6 +66,29 @@ export class Templates {
     });
     const { subject, revision = subject.spec.revision } = admitted;
     return mutationAnswer(viewOf(subject, revision), { ...admitted, location: `/api/v1/worker-templates/${subject.id}` });
+  }
+
+  /** Takes it away; workers that were made from it stay as they are. Answers it as it last was. */
+  async delete(id: string, context: RequestContext): Promise<Answer<TemplateView>> {
+    const admitted = await this.admission.admit<TemplateEntries, TemplateEntries>({
+      context,
+      object: { kind: 'WorkerTemplate', id },
+      mintedId: mintId('command'),
+      isNewWork: false,
+      look: () => this.lookup.present(id),
+      decide: (seen, { nowMs, cause }) => {
+        requireMatch(context, seen.spec);
+        return { decision: templateRetirement(seen, { time: new Date(nowMs).toISOString(), cause }), after: () => seen };
+      },
+      read: () => this.asItWas(id),
+    });
+    const { subject, revision = subject.spec.revision } = admitted;
+    return mutationAnswer(viewOf(subject, revision), admitted);
+  }
+
+  private async asItWas(id: string): Promise<TemplateEntries> {
+    const { after } = await this.past.at({ kind: 'WorkerTemplate', id }, {});
+    return { id, spec: { value: after.spec as WorkerTemplateSpec, revision: Number(after.revision) } };
   }
 
   async get(id: string, query: ReadQuery): Promise<Answer<TemplateView>> {

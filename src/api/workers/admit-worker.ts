@@ -5,7 +5,8 @@ import { defaultOrg, platformOrg } from '../../domain/header';
 import type { Caller } from '../../domain/principal';
 import type { WorkerVerb } from '../../domain/worker-admission';
 import { actOnWorker, admitWorker } from '../../domain/worker-admission';
-import { createDecision, workerSpecDecision } from '../../stores/etcd/decisions';
+import { createDecision, unchanged, workerSpecDecision } from '../../stores/etcd/decisions';
+import { keys } from '../../stores/etcd/keys';
 import type { TemplateEntries, WorkerEntries } from '../../stores/etcd/objects';
 import { Archive, requireLive } from '../archive';
 import { Belonging } from '../belonging';
@@ -94,6 +95,8 @@ function newWorker(request: CreateWorker, template: TemplateEntries, admission: 
   const decision = createDecision({
     header: spec,
     puts: { spec, state: status },
+    // A template that is deleted meanwhile makes no worker.
+    onlyIf: [unchanged(keys.templateSpec(template.id), template.spec)],
     eventType: 'berth.worker.created',
   });
   const after = (revision: number): WorkerEntries => ({

@@ -72,6 +72,11 @@ export function nameWithin(org: string, name: string): string {
   return org === defaultOrg ? name : `${org}:${name}`;
 }
 
+/** Where all names of definitions within an org begin; of the org `default` they begin nowhere else than all others. */
+export function definitionNamesOf(org: string): string | undefined {
+  return org === defaultOrg ? undefined : `definition-names/${nameWithin(org, '')}`;
+}
+
 /** The two offices that exactly one process holds at a time. */
 export type LeaderRole = 'scheduler' | 'controller';
 

@@ -1,6 +1,7 @@
 import type { DynamicModule } from '@nestjs/common';
 import { Global, Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
+import { AccessWatch } from './access/access-watch';
 import { AccessGuard } from './access/guard';
 import { Authenticator } from './access/authenticator';
 import { OidcCallers } from './access/oidc-callers';
@@ -34,8 +35,22 @@ import { WorkersModule } from './workers/module';
 /** What every resource uses. */
 @Global()
 @Module({
-  providers: [Admission, Archive, Authenticator, Belonging, NewOwners, ObjectOwners, OidcCallers, Reads, StoreRoom, TokenUses, { provide: APP_GUARD, useClass: AccessGuard }, { provide: APP_GUARD, useClass: StrayQueryGuard }],
-  exports: [Admission, Archive, Authenticator, Belonging, NewOwners, ObjectOwners, Reads],
+  providers: [
+    AccessWatch,
+    Admission,
+    Archive,
+    Authenticator,
+    Belonging,
+    NewOwners,
+    ObjectOwners,
+    OidcCallers,
+    Reads,
+    StoreRoom,
+    TokenUses,
+    { provide: APP_GUARD, useClass: AccessGuard },
+    { provide: APP_GUARD, useClass: StrayQueryGuard },
+  ],
+  exports: [AccessWatch, Admission, Archive, Authenticator, Belonging, NewOwners, ObjectOwners, Reads],
 })
 class SharedModule {
   static on(dependencies: ApiDependencies): DynamicModule {

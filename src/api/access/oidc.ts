@@ -1,6 +1,7 @@
 import type { JWTPayload } from 'jose';
 import { jwtVerify } from 'jose';
 import { oidcClockSkewMs, oidcSubjectCharactersMax, oidcTokenCharactersMax } from '../../domain/limits';
+import { isoTime } from '../../domain/status';
 import { ApiProblem } from '../http/problem';
 import type { IssuerOptions } from './issuer-keys';
 import { IssuerKeys } from './issuer-keys';
@@ -15,7 +16,7 @@ export interface OidcSettings {
 export interface VerifiedToken {
   readonly issuer: string;
   readonly subject: string;
-  /** ISO 8601. */
+  /** ISO 8601: until when it is taken, the difference between clocks included. */
   readonly expiresAt: string;
 }
 
@@ -47,7 +48,7 @@ export class OidcVerifier {
     const { issuer } = this.settings;
     const { sub, exp } = await this.payloadOf(token, nowMs);
     if (typeof sub !== 'string' || sub === '' || sub.length > oidcSubjectCharactersMax) throw new OidcRefusal('it names no subject');
-    return { issuer, subject: sub, expiresAt: new Date(exp! * 1000).toISOString() };
+    return { issuer, subject: sub, expiresAt: isoTime(exp! * 1000 + oidcClockSkewMs) };
   }
 
   private async payloadOf(token: string, nowMs: number): Promise<JWTPayload> {

@@ -5,6 +5,7 @@ import type { EventPosition } from '../../domain/event-position';
 import { eventPageSizeDefault } from '../../domain/limits';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
+import { AccessWatch } from '../access/access-watch';
 import { Requires } from '../access/requires';
 import type { RequestContext } from '../http/context';
 import { Context } from '../http/context';
@@ -35,6 +36,7 @@ export class EventsController {
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(EventFeed) private readonly feed: EventFeed,
     @Inject(EventStart) private readonly start: EventStart,
+    @Inject(AccessWatch) private readonly access: AccessWatch,
   ) {}
 
   @Get()
@@ -67,7 +69,8 @@ export class EventsController {
 
   private async poll(from: EventPosition, query: EventsQuery, response: Response, { gone, caller }: RequestContext): Promise<void> {
     const { limit = eventPageSizeDefault, wait: waitMs = 0 } = query;
-    const polled = await pollEvents(this.feed, { from, filter: filterFor(caller, query), limit, waitMs, gone });
+    const poll = (over: AbortSignal) => pollEvents(this.feed, { from, filter: filterFor(caller, query), limit, waitMs, gone: over });
+    const polled = await (waitMs === 0 ? poll(gone) : this.access.during(caller, gone, poll));
     const revision = String(this.dependencies.cache.revision);
     response.status(200).set({ 'Berth-Revision': revision }).type('application/json').send(textOf(polled, revision));
   }
@@ -75,13 +78,15 @@ export class EventsController {
   private async stream(from: EventPosition, query: EventsQuery, response: Response, { gone, requestId, caller }: RequestContext): Promise<void> {
     const { log } = this.dependencies;
     if (!this.feed.isCurrent) throw new ApiProblem('dependency_unavailable', 'this server does not follow etcd at the moment', { members: { dependency: 'etcd' } });
+    const access = this.access.follow(caller);
     await streamEvents(response, {
+      ended: access.ended,
       feed: this.feed,
       from,
       filter: filterFor(caller, query),
       gone,
       onEnd: (end, position, cause) => log[end === 'server_stopping' ? 'debug' : 'warn']({ requestId, position, err: cause }, `a stream of events was ended: ${end}`),
-    });
+    }).finally(() => access.release());
   }
 }
 

@@ -9,7 +9,7 @@ import type { Batch, EventFeed } from './feed';
 import { cutBatch } from './feed';
 
 /** Why a stream ends although its reader is still there: a problem that another request would meet, or one of its own. */
-export type StreamEnd = ProblemCode | 'slow_consumer' | 'server_stopping' | 'epoch_ended';
+export type StreamEnd = ProblemCode | 'slow_consumer' | 'server_stopping' | 'epoch_ended' | 'credential_ended';
 
 export interface EventStreamOptions {
   readonly feed: EventFeed;
@@ -17,6 +17,8 @@ export interface EventStreamOptions {
   readonly filter: ScopedEventFilter;
   /** Aborted when the reader has gone. */
   readonly gone: AbortSignal;
+  /** Aborted when what let the reader in lets him in no more. */
+  readonly ended: AbortSignal;
   /** Hears of streams that were ended. */
   readonly onEnd: (end: StreamEnd, position: EventPosition, cause?: unknown) => void;
 }
@@ -67,6 +69,7 @@ class EventStream {
   /** Writes what comes next, or waits for it. Answers why the stream must end, if it must. */
   private async step(): Promise<StreamEnd | undefined> {
     const { log, isStopping } = this.options.feed;
+    if (this.options.ended.aborted) return 'credential_ended';
     if (isStopping) return 'server_stopping';
     // Whether what was told of the former epoch is still so is found out by who comes again.
     if (log.epoch !== this.epoch) return 'epoch_ended';
@@ -92,7 +95,7 @@ class EventStream {
   private async catchUp(): Promise<StreamEnd | undefined> {
     const { feed, filter } = this.options;
     const { events, position } = await feed.log.olderAfter(this.position);
-    while (this.position < position && !this.isGone) {
+    while (this.position < position && !this.isGone && !this.options.ended.aborted) {
       const after = this.position;
       const rest = events.filter(({ id }) => id > after);
       const end = await this.send(cutBatch(rest, filter, position, feed.bounds.batchBytesMax));
@@ -122,18 +125,21 @@ class EventStream {
     this.writtenAtMs = performance.now();
     if (this.isGone || this.response.write(chunk)) return true;
     const { response } = this;
-    const { gone, feed } = this.options;
+    const { gone, ended, feed } = this.options;
     return new Promise((resolve) => {
       const settle = (isTaken: boolean) => {
         clearTimeout(timer);
         response.off('drain', taken);
         gone.removeEventListener('abort', taken);
+        ended.removeEventListener('abort', taken);
         resolve(isTaken);
       };
       const taken = () => settle(true);
       const timer = setTimeout(() => settle(false), feed.bounds.drainMsMax);
       response.once('drain', taken);
       gone.addEventListener('abort', taken);
+      // Nobody waits for a reader who is to be shown nothing more.
+      ended.addEventListener('abort', taken);
     });
   }
 

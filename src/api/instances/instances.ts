@@ -4,6 +4,7 @@ import type { Owners } from '../../domain/ownership';
 import { isOwnedBy, visibleOwners } from '../../domain/ownership';
 import type { InstanceEntries } from '../../stores/etcd/objects';
 import { resourceVersion } from '../../stores/etcd/objects';
+import { AccessWatch } from '../access/access-watch';
 import { Archive } from '../archive';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
@@ -28,6 +29,7 @@ export class Instances {
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(Reads) private readonly reads: Reads,
     @Inject(Archive) private readonly archive: Archive,
+    @Inject(AccessWatch) private readonly access: AccessWatch,
   ) {}
 
   async get(id: string, query: GetInstanceQuery, context: RequestContext): Promise<Answer<InstanceDocument>> {
@@ -86,15 +88,17 @@ export class Instances {
   ): Promise<InstanceEntries> {
     const { cache, cached } = this.dependencies;
     const { id, spec, archived } = subject;
-    return waitForPhase<InstanceEntries>(cache, {
-      ...wanted,
-      collection: 'instances',
-      id,
-      signal: context.gone,
-      read: () => cached.instance(id) ?? (archived && subject),
-      judge: (entries) => judgeInstance(entries, wanted.phase, spec.value.generation),
-      describe: ({ status }) => ({ phase: status.value.phase, message: status.value.message, lastFailure: status.value.lastFailure }),
-    });
+    const wait = (signal: AbortSignal) =>
+      waitForPhase<InstanceEntries>(cache, {
+        ...wanted,
+        collection: 'instances',
+        id,
+        signal,
+        read: () => cached.instance(id) ?? (archived && subject),
+        judge: (entries) => judgeInstance(entries, wanted.phase, spec.value.generation),
+        describe: ({ status }) => ({ phase: status.value.phase, message: status.value.message, lastFailure: status.value.lastFailure }),
+      });
+    return this.access.during(context.caller, context.gone, wait);
   }
 
   private show(entries: InstanceEntries, revision: number): InstanceDocument {

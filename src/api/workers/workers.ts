@@ -6,6 +6,7 @@ import type { WorkerPhase } from '../../domain/phases';
 import type { Caller } from '../../domain/principal';
 import type { InstanceEntries, WorkerEntries } from '../../stores/etcd/objects';
 import { resourceVersion } from '../../stores/etcd/objects';
+import { AccessWatch } from '../access/access-watch';
 import { Archive } from '../archive';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
@@ -32,6 +33,7 @@ export class Workers {
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(Reads) private readonly reads: Reads,
     @Inject(Archive) private readonly archive: Archive,
+    @Inject(AccessWatch) private readonly access: AccessWatch,
   ) {}
 
   async get(id: string, query: GetWorkerQuery, context: RequestContext): Promise<Answer<WorkerDocument>> {
@@ -111,18 +113,20 @@ export class Workers {
   ): Promise<WorkerEntries> {
     const { cache, cached } = this.dependencies;
     const { id, spec, archived } = subject;
-    return waitForPhase<WorkerEntries>(cache, {
-      ...wanted,
-      collection: 'workers',
-      id,
-      signal: context.gone,
-      read: () => cached.worker(id) ?? (archived && subject),
-      judge: (entries) => judgeWorker(entries, wanted.phase, spec.value.generation),
-      describe: (entries) => {
-        const { phase, message, lastFailure } = show(entries, cache.revision, context.caller).status;
-        return { phase, message, lastFailure };
-      },
-    });
+    const wait = (signal: AbortSignal) =>
+      waitForPhase<WorkerEntries>(cache, {
+        ...wanted,
+        collection: 'workers',
+        id,
+        signal,
+        read: () => cached.worker(id) ?? (archived && subject),
+        judge: (entries) => judgeWorker(entries, wanted.phase, spec.value.generation),
+        describe: (entries) => {
+          const { phase, message, lastFailure } = show(entries, cache.revision, context.caller).status;
+          return { phase, message, lastFailure };
+        },
+      });
+    return this.access.during(context.caller, context.gone, wait);
   }
 }
 

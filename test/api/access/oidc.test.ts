@@ -1,7 +1,7 @@
 import { createHmac, createPublicKey, generateKeyPairSync, sign as signWith } from 'node:crypto';
 import type { JsonWebKey } from 'node:crypto';
 import { OidcRefusal, OidcVerifier } from '../../../src/api/access/oidc';
-import { oidcKeysFreshMs, oidcKeysStaleMsMax, oidcRefetchIntervalMs, oidcTokenCharactersMax } from '../../../src/domain/limits';
+import { oidcClockSkewMs, oidcKeysFreshMs, oidcKeysStaleMsMax, oidcRefetchIntervalMs, oidcTokenCharactersMax } from '../../../src/domain/limits';
 import { eventually } from '../../support/etcd';
 import { OidcIssuer } from '../../support/oidc-issuer';
 
@@ -27,7 +27,7 @@ const claims = () => ({ iss: issuer.url, aud: 'berth', sub: 'mia', iat: seconds(
 test.each(['RS256', 'PS256', 'ES256', 'EdDSA'])('a token under %s says who it is, and until when', async (algorithm) => {
   const exp = seconds() + 120;
   const verified = await verifierOf().verifier.verify(await issuer.sign({ exp }, { algorithm }));
-  expect(verified).toEqual({ issuer: issuer.url, subject: 'mia', expiresAt: new Date(exp * 1000).toISOString() });
+  expect(verified).toEqual({ issuer: issuer.url, subject: 'mia', expiresAt: new Date(exp * 1000 + oidcClockSkewMs).toISOString() });
 });
 
 const withClaims: ReadonlyArray<readonly [string, () => Record<string, unknown>]> = [

@@ -1,0 +1,111 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Rejection } from '../../domain/caller';
+import { callerBy } from '../../domain/caller';
+import { reasonToEnd } from '../../domain/credential-end';
+import { platformOrg } from '../../domain/header';
+import { credentialKnownMsMax, credentialTimerMsMax } from '../../domain/limits';
+import type { Caller, PrincipalSpec, TokenSpec } from '../../domain/principal';
+import type { OrgSpec } from '../../domain/tenancy';
+import { keys } from '../../stores/etcd/keys';
+import type { ApiDependencies } from '../dependencies';
+import { apiDependencies } from '../dependencies';
+import { unauthenticated } from './authenticator';
+
+/** A credential that is being watched. */
+export interface WatchedAccess {
+  /** Aborted when the credential lets in no more, or less than it did. */
+  readonly ended: AbortSignal;
+  /** To be called when nothing hangs on it any more. */
+  release(): void;
+}
+
+/**
+ * Watches the credentials of what lasts: streams and waits, which were let in once and would otherwise go on for hours
+ * after a token was revoked. It hears of changes as the watch cache does, on every server alike, and minds the time itself.
+ */
+@Injectable()
+export class AccessWatch {
+  constructor(@Inject(apiDependencies) private readonly dependencies: ApiDependencies) {}
+
+  follow(caller: Caller): WatchedAccess {
+    const { cache } = this.dependencies;
+    const ending = new AbortController();
+    // Agents have a token of their worker's, and their own stream looks after it.
+    if (caller.type === 'worker') return { ended: ending.signal, release: () => undefined };
+    const look = () => {
+      const reason = this.reasonToEnd(caller);
+      if (reason === undefined || ending.signal.aborted) return;
+      this.dependencies.log.info({ principal: caller.id, credential: caller.credential, reason }, 'a credential has ended, and with it what it had opened');
+      ending.abort(reason);
+    };
+    const stops = [
+      cache.onObject('tokens', caller.credential, look),
+      cache.onObject('principals', caller.id, look),
+      cache.onObject('orgs', caller.org, look),
+      lookAtEnd(caller.expiresAt, look),
+      this.lookWhenKnown(caller, look),
+    ];
+    const release = () => stops.forEach((stop) => stop());
+    ending.signal.addEventListener('abort', release, { once: true });
+    return { ended: ending.signal, release };
+  }
+
+  /** Does something that lasts while the credential is good. `during` hears by its signal when it no longer is, or when the client has gone. */
+  async during<T>(caller: Caller, gone: AbortSignal, during: (over: AbortSignal) => Promise<T>): Promise<T> {
+    const access = this.follow(caller);
+    try {
+      const result = await during(AbortSignal.any([gone, access.ended]));
+      requireGood(access.ended);
+      return result;
+    } catch (error) {
+      // What failed because it was ended has ended for that reason.
+      requireGood(access.ended);
+      throw error;
+    } finally {
+      access.release();
+    }
+  }
+
+  /** A cache that was behind when the request was let in knows nothing yet of what let it in. */
+  private lookWhenKnown({ credential, id }: Caller, look: () => void): () => void {
+    const { cache, etcd } = this.dependencies;
+    const isKnown = cache.get(keys.principalSpec(id)) !== undefined && (credential === 'oidc' || cache.get(keys.tokenSpec(credential)) !== undefined);
+    let isOver = false;
+    const catchUp = async () => void (await cache.waitForRevision(await etcd.revision(), credentialKnownMsMax));
+    if (isKnown) look();
+    else void catchUp().then(() => (isOver ? undefined : look()), () => undefined);
+    return () => void (isOver = true);
+  }
+
+  private reasonToEnd(caller: Caller): ReturnType<typeof reasonToEnd> {
+    return reasonToEnd(caller, this.present(caller));
+  }
+
+  /** Whom the credential would let in now, as far as the cache knows. */
+  private present({ id, credential, expiresAt }: Caller): Caller | Rejection {
+    const read = (key: string) => this.dependencies.cache.get(key)?.value;
+    const isToken = credential !== 'oidc';
+    const token = isToken ? (read(keys.tokenSpec(credential)) as TokenSpec | undefined) : undefined;
+    if (isToken && token === undefined) return 'unknown';
+    if (expiresAt !== undefined && Date.parse(expiresAt) <= Date.now()) return 'expired';
+    const principal = read(keys.principalSpec(id)) as PrincipalSpec | undefined;
+    const org = principal === undefined || principal.org === platformOrg ? undefined : (read(keys.orgSpec(principal.org)) as OrgSpec | undefined);
+    return callerBy({ token, principal, org }, credential, Date.now());
+  }
+}
+
+function requireGood(ended: AbortSignal): void {
+  if (ended.aborted) throw unauthenticated('the credential has ended while this request was waiting');
+}
+
+/** Looks when a credential ends by itself. A timer that was set for longer than timers last is set again. */
+function lookAtEnd(expiresAt: string | undefined, look: () => void): () => void {
+  if (expiresAt === undefined) return () => undefined;
+  let timer: NodeJS.Timeout;
+  const set = () => {
+    const restMs = Date.parse(expiresAt) - Date.now();
+    timer = setTimeout(() => (restMs <= credentialTimerMsMax ? look() : set()), Math.min(Math.max(restMs, 0), credentialTimerMsMax)).unref();
+  };
+  set();
+  return () => clearTimeout(timer);
+}

@@ -5,7 +5,7 @@ import { OidcIssuer } from '../../support/oidc-issuer';
 import { as, made, principals, somebody, tokens } from '../support/access';
 import type { ProblemBody } from '../support/client';
 import { EventConsumer } from '../support/event-consumer';
-import { instances, Objects } from '../support/objects';
+import { instances, Objects, webDocument } from '../support/objects';
 import { freshWorld, TestApi } from '../support/test-api';
 
 const world = freshWorld();
@@ -67,8 +67,8 @@ test('what a principal is given beside what it has ends nothing', async () => {
   await here.client.patch(`${principals}/${reader.principal.id}`, { roles: ['operator'] });
   const { body } = await here.client.patch<{ revision: string }>(`${principals}/${reader.principal.id}`, { name: `${reader.principal.spec.name}-b` });
   await there.dependencies.cache.waitForRevision(Number(body.revision), endedWithinMs);
-  const { body: token } = await here.client.post<NewTokenView>(tokens, { principal: reader.principal.id });
-  await eventually('the stream goes on', () => stream.ids.some((id) => id.includes(token.revision)));
+  const definition = await new Objects(here).definition(webDocument({ version: '2.0.0' }));
+  await stream.until('the stream goes on', () => stream.subjects.includes(definition.id));
   expect(stream.end).toBeUndefined();
   stream.close();
 });

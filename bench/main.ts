@@ -1,4 +1,5 @@
 import { cpus, totalmem } from 'node:os';
+import * as access from './access';
 import type { Figure } from './figures';
 import { printJson, printTable } from './figures';
 import * as lifecycle from './lifecycle';
@@ -8,6 +9,7 @@ import * as scale from './scale';
 import * as stream from './stream';
 
 const benchmarks: Readonly<Record<string, { run(report: (line: string) => void): Promise<Figure[]> }>> = {
+  access,
   lifecycle,
   placement,
   projector,

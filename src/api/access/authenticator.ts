@@ -60,14 +60,17 @@ export class Authenticator {
     const known = standing(presented.id, (key) => this.dependencies.cache.get(key)?.value);
     const caller = isSecretOf(known.hash, presented.secret) ? callerBy(known, presented.id, Date.now()) : 'unknown';
     if (typeof caller !== 'string') return caller;
-    const present = await this.inStore(presented.id);
+    const present = await this.inStore(presented);
     const result = isSecretOf(present.hash, presented.secret) ? callerBy(present, presented.id, Date.now()) : 'unknown';
     if (typeof result === 'string') throw this.rejected(result, presented.id);
     return result;
   }
 
-  /** One look at the token and its hash, and, only where there is such a token, at whose it is. */
-  private async inStore(id: string): Promise<Known> {
+  /**
+   * One look at the token and its hash, and, only for who holds it, at whose it is: a second look where there is such a token
+   * would tell everybody that there is one.
+   */
+  private async inStore({ id, secret }: PresentedToken): Promise<Known> {
     const values = new Map<string, unknown>();
     const { etcd } = this.dependencies;
     const fetch = async (...wanted: readonly string[]) => {
@@ -76,7 +79,8 @@ export class Authenticator {
     };
     await fetch(keys.tokenSpec(id), keys.tokenHash(id));
     const token = values.get(keys.tokenSpec(id)) as TokenSpec | undefined;
-    if (token !== undefined) await fetch(keys.principalSpec(token.principal), keys.orgSpec(token.org));
+    const isHeld = isSecretOf((values.get(keys.tokenHash(id)) as { readonly hash?: string } | undefined)?.hash, secret);
+    if (token !== undefined && isHeld) await fetch(keys.principalSpec(token.principal), keys.orgSpec(token.org));
     return standing(id, (key) => values.get(key));
   }
 

@@ -1,0 +1,46 @@
+import { admitPrincipal } from '../../src/domain/access-admission';
+import { changePrincipal, closePrincipal, refusalToGrant } from '../../src/domain/granting';
+import { platformOrg } from '../../src/domain/header';
+import type { PrincipalSpec } from '../../src/domain/principal';
+import type { Role } from '../../src/domain/scopes';
+import { roles, scopesOfRole } from '../../src/domain/scopes';
+import { asking } from '../support/domain-objects';
+
+const callerOf = (role: Role, org = 'default', projects?: readonly string[]) => ({ org, scopes: new Set(scopesOfRole[role]), ...(projects && { projects }) });
+const principalOf = (differences: Partial<PrincipalSpec> = {}): PrincipalSpec => ({ ...admitPrincipal({ type: 'user', name: 'mia', roles: ['developer'], scopes: [] }, asking(0, 'p-1')), ...differences });
+
+test('each role gives itself and those below it, and none above', () => {
+  roles.forEach((giver, height) => {
+    const given = roles.filter((role) => refusalToGrant(callerOf(giver), { org: 'default', scopes: new Set(scopesOfRole[role]) }) === undefined);
+    expect(given).toEqual(roles.slice(0, height + 1));
+  });
+});
+
+test('to let somebody mightier in again, to confine him less or to name who he is elsewhere is to be him', () => {
+  const mighty = principalOf({ roles: ['platform'], disabled: true, projects: ['p-1'] });
+  const patches = [{ disabled: false }, { external: { issuer: 'https://a.example', subject: 'x' } }, { projects: null }, { roles: ['platform', 'admin'] as const, disabled: false }];
+  for (const patch of patches) expect(changePrincipal(callerOf('admin'), mighty, patch, asking(1_000))).toMatchObject({ kind: 'refused', refusal: { code: 'forbidden' } });
+  for (const patch of [{ roles: ['viewer'] as const }, { name: 'other' }, { projects: ['p-1'] }]) {
+    expect(changePrincipal(callerOf('admin'), mighty, patch, asking(1_000))).toMatchObject({ kind: 'projects' in patch ? 'unchanged' : 'admitted' });
+  }
+});
+
+test('who is confined gives nothing beyond, and changes nobody who is not', () => {
+  const confined = callerOf('admin', 'default', ['p-1']);
+  expect(refusalToGrant(confined, { org: 'default', scopes: new Set(), projects: ['p-1', 'p-2'] })).toMatchObject({ code: 'forbidden' });
+  expect(refusalToGrant(confined, { org: 'default', scopes: new Set() })).toMatchObject({ code: 'forbidden' });
+  expect(refusalToGrant(confined, { org: 'default', scopes: new Set(), projects: ['p-1'] })).toBeUndefined();
+  expect(changePrincipal(confined, principalOf(), { disabled: true }, asking(1_000))).toMatchObject({ kind: 'refused' });
+  expect(closePrincipal(confined, principalOf(), asking(1_000))).toMatchObject({ kind: 'refused' });
+});
+
+test('only those who run Berth give access beyond their own organisation', () => {
+  expect(refusalToGrant(callerOf('platform'), { org: platformOrg, scopes: new Set() })).toMatchObject({ code: 'forbidden' });
+  expect(refusalToGrant(callerOf('platform', platformOrg), { org: 'o-1', scopes: new Set() })).toBeUndefined();
+});
+
+test('a principal that is being deleted changes no more', () => {
+  const closed = principalOf({ deletionRequestedAt: '2026-01-01T00:00:00.000Z', disabled: true });
+  expect(changePrincipal(callerOf('admin'), closed, { disabled: false }, asking(1_000))).toMatchObject({ kind: 'refused', refusal: { code: 'invalid_transition' } });
+  expect(closePrincipal(callerOf('admin'), closed, asking(1_000))).toEqual({ kind: 'unchanged' });
+});

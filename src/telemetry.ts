@@ -21,6 +21,8 @@ export interface Telemetry {
   cacheCompared(outcome: 'equal' | 'different'): void;
   /** A watch cache took its whole content anew. */
   cacheRelisted(why: RelistReason): void;
+  /** Refusals of which the record has no room, since MongoDB is away. */
+  refusalsDropped(count: number): void;
 }
 
 /** Why a watch cache lists everything anew. */
@@ -33,4 +35,5 @@ export const silent: Telemetry = {
   recorded: () => undefined,
   cacheCompared: () => undefined,
   cacheRelisted: () => undefined,
+  refusalsDropped: () => undefined,
 };

@@ -10,6 +10,7 @@ import { TokenUses } from './access/token-uses';
 import { AdminModule } from './admin/module';
 import { Archive } from './archive';
 import { Belonging } from './belonging';
+import { AuditModule } from './audit/module';
 import { DefinitionsModule } from './definitions/module';
 import type { ApiDependencies } from './dependencies';
 import { apiDependencies } from './dependencies';
@@ -85,6 +86,7 @@ export class ApiModule {
         OrgsModule,
         ProjectsModule,
         QuotaModule,
+        AuditModule,
       ],
     };
   }

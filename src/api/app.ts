@@ -5,6 +5,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Authenticator } from './access/authenticator';
 import { authentication } from './access/guard';
 import { ApiModule } from './api-module';
+import { RefusalLog } from './audit/refusal-log';
 import type { ApiDependencies } from './dependencies';
 import { accessLog } from './http/access-log';
 import { AnswerInterceptor } from './http/answer';
@@ -34,7 +35,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<INestApp
   const routes = serveOpenApi(app);
   app.useGlobalPipes(new ValidationPipe());
   app.useGlobalInterceptors(new StandardSchemaSerializerInterceptor(app.get(Reflector)), new AnswerInterceptor());
-  app.useGlobalFilters(new ProblemFilter(dependencies.log, (path) => routes.methodsOf(path)));
+  app.useGlobalFilters(new ProblemFilter(dependencies.log, routes, app.get(RefusalLog)));
   await app.init();
   return app;
 }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { ObjectReference } from '../domain/answer';
+import type { AuditFilter, AuditLine, AuditPlace } from '../domain/audit';
 import type { DefinitionBody } from '../domain/definition';
 import type { Epochs } from '../domain/epochs';
 import type { CloudEvent } from '../domain/events';
@@ -11,6 +12,7 @@ import type { EventLogBounds, RecordOfEvents } from '../stores/etcd/event-log';
 import type { Leases } from '../stores/etcd/lease';
 import type { CachedObjects, FreshObjects } from '../stores/etcd/objects';
 import type { WatchCache } from '../stores/etcd/watch-cache';
+import type { IdentifiedRefusal } from '../stores/mongo/audit-refusals';
 import type { SnapshotRecord } from '../stores/mongo/snapshots';
 import type { ServerBounds } from './http/server-bounds';
 import type { BreakerState, Dependency } from '../telemetry';
@@ -22,6 +24,20 @@ export interface Bodies<T> {
   put(body: T): Promise<string>;
   /** Rejects when there is none. */
   get(hash: string): Promise<T>;
+}
+
+/** A part of the audit: what was done, or what was refused. */
+export interface AuditSource {
+  /** In order, after a place, at most `limit`. */
+  lines(filter: AuditFilter, after: AuditPlace | undefined, limit: number): Promise<readonly AuditLine[]>;
+  /** All that a filter asks for, in order. */
+  stream(filter: AuditFilter): AsyncGenerator<AuditLine>;
+}
+
+/** Who was refused what. */
+export interface RefusalRecords extends AuditSource {
+  /** Inserting one again is fine. */
+  insert(refusals: readonly IdentifiedRefusal[]): Promise<void>;
 }
 
 /** The permanent record, as far as the API reads it. */
@@ -72,6 +88,11 @@ export interface ApiDependencies {
   readonly artifactBodies: Bodies<string>;
   readonly workloads: Pick<Bodies<Workload>, 'get'>;
   readonly auditEvents: AuditTrail;
+  /** The same events, as the audit tells them. */
+  readonly auditMutations: AuditSource;
+  readonly auditRefusals: RefusalRecords;
+  /** Counts refusals that found no room while MongoDB was away. */
+  readonly refusalsDropped: (count: number) => void;
   readonly snapshots: Pick<SnapshotRecord, 'get'>;
   /** All runs of an object's lifecycle, oldest first. `complete` is false when the engine could not be asked. */
   readonly runsOf: (object: ObjectReference) => Promise<{ readonly runs: readonly WorkflowRun[]; readonly complete: boolean }>;

@@ -1,12 +1,15 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import type { MatchedPath } from './audit/refusal-of';
 import { problemKinds } from './http/problem';
 
 /** What the server knows of its own routes. */
 export interface Routes {
   /** Methods of a path, in capitals; none when there is no such path. */
   methodsOf(path: string): readonly string[];
+  /** The template of a path, with the id that it names. */
+  match(path: string): MatchedPath | undefined;
 }
 
 /** Serves the document at `/openapi.json` and a page at `/docs`, both made at their first use and of nothing from outside. */
@@ -20,7 +23,12 @@ export function serveOpenApi(app: NestExpressApplication): Routes {
     // The page would otherwise ask a validator on the internet for a badge.
     swaggerOptions: { validatorUrl: null },
   });
-  return { methodsOf: (path) => methodsOf(document(), path) };
+  let patterns: readonly Pattern[] | undefined;
+  const find = (path: string) => matching((patterns ??= patternsOf(document())), path);
+  return {
+    methodsOf: (path) => [...new Set(find(path).flatMap(({ methods }) => methods))],
+    match: (path) => matchedPath(find(path)[0], path),
+  };
 }
 
 function describe(app: NestExpressApplication): OpenAPIObject {
@@ -59,13 +67,31 @@ const problemSchema = {
   },
 };
 
-function methodsOf(document: OpenAPIObject, path: string): readonly string[] {
+/** A path of the document, ready to be compared with those of requests. */
+interface Pattern {
+  readonly template: string;
+  readonly path: RegExp;
+  readonly methods: readonly string[];
+}
+
+function patternsOf({ paths }: OpenAPIObject): readonly Pattern[] {
+  return Object.entries(paths).map(([template, item]) => ({ template, path: patternOf(template), methods: Object.keys(item).map((method) => method.toUpperCase()) }));
+}
+
+function matching(patterns: readonly Pattern[], path: string): readonly Pattern[] {
   const bare = path.replace(/(?<=.)\/$/, '');
-  const found = Object.entries(document.paths).filter(([template]) => patternOf(template).test(bare));
-  return [...new Set(found.flatMap(([, item]) => Object.keys(item).map((method) => method.toUpperCase())))];
+  return patterns.filter((pattern) => pattern.path.test(bare));
+}
+
+/** What is no id, such as the key of somebody who mistook it for one, is not told of. */
+function matchedPath(pattern: Pattern | undefined, path: string): MatchedPath | undefined {
+  if (pattern === undefined) return undefined;
+  const id = pattern.path.exec(path)?.groups?.['id'];
+  const template = pattern.template.replace(/\{([^}]+)\}/g, ':$1');
+  return { template, ...(id !== undefined && /^[A-Za-z0-9-]{1,64}$/.test(id) && { id }) };
 }
 
 function patternOf(template: string): RegExp {
   const escaped = template.replace(/[.*+?^$()|[\]\\]/g, '\\$&');
-  return new RegExp(`^${escaped.replace(/\{[^}]+\}/g, '[^/]+')}$`);
+  return new RegExp(`^${escaped.replace(/\{id\}/, '(?<id>[^/]+)').replace(/\{[^}]+\}/g, '[^/]+')}$`);
 }

@@ -173,6 +173,27 @@ export const oidcRefetchIntervalMs = 30_000;
 /** As long as no keys are known at all, they are asked for this often at most. */
 export const oidcRetryIntervalMs = 1_000;
 
+// The record of who was refused: nobody fills the store by being refused.
+/** Refusals of one principal, or of one address, in one minute that are kept one by one; the rest of that minute is counted. */
+export const refusalsDetailedMax = 20;
+/** Principals, and addresses that said no principal, that one server tells apart in one minute; all others are counted together. */
+export const refusedPrincipalsMax = 200;
+export const refusedAddressesMax = 100;
+export const refusalsWriteIntervalMs = 1_000;
+/** Records written at once, and records that wait while MongoDB is away; what does not fit is counted. */
+export const refusalsBatchMax = 500;
+export const refusalsWaitingMax = 10_000;
+/** How long the end of a server may take over what waits. */
+export const refusalsLastWriteMsMax = 3_000;
+
+// Reading the audit.
+export const auditPageSizeDefault = 100;
+export const auditPageSizeMax = 1_000;
+/** Lines that an export reads at once. */
+export const auditExportBatchSize = 1_000;
+/** Exports that one server writes at a time. */
+export const auditExportsMax = 4;
+
 // Watch caches.
 /** How often a cache asks etcd to prove that nothing was missed while nothing happened: of itself etcd says so every 10 minutes. */
 export const watchProgressIntervalMs = 10_000;

@@ -44,6 +44,8 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
     artifactBodies: documents.artifacts,
     workloads: documents.workloads,
     auditEvents: documents.auditEvents,
+    auditMutations: documents.auditEvents,
+    auditRefusals: documents.auditRefusals,
     snapshots: documents.snapshots,
     runsOf: runs.of.bind(runs),
     retired: documents.retired,
@@ -56,6 +58,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
     ],
     metrics,
     oidc: settings.oidc,
+    refusalsDropped: (count) => metrics.refusalsDropped(count),
     log,
   });
   await app.listen(settings.apiPort, settings.apiHost);

@@ -2,6 +2,7 @@ import type { Breaker } from '../breaker';
 import type { DefinitionBody } from '../domain/definition';
 import type { Workload } from '../domain/workload';
 import { AuditEvents } from '../stores/mongo/audit-events';
+import { AuditRefusals } from '../stores/mongo/audit-refusals';
 import type { Bodies } from '../stores/mongo/bodies';
 import { artifactBodies, definitionBodies, workloadBodies } from '../stores/mongo/bodies';
 import { connectMongo } from '../stores/mongo/connection';
@@ -24,6 +25,7 @@ export interface Documents {
   readonly artifacts: Bodies<string>;
   readonly workloads: Bodies<Workload>;
   readonly auditEvents: AuditEvents;
+  readonly auditRefusals: AuditRefusals;
   readonly snapshots: Snapshots;
   readonly workflowRuns: WorkflowRuns;
   readonly reports: Reports;
@@ -53,6 +55,7 @@ export async function openDocuments(settings: Pick<Settings, 'mongodbUri' | 'mon
     artifacts: artifactBodies(connection),
     workloads: workloadBodies(connection),
     auditEvents: new AuditEvents(connection),
+    auditRefusals: new AuditRefusals(connection),
     snapshots: new Snapshots(connection),
     workflowRuns: new WorkflowRuns(connection),
     reports: new Reports(connection),

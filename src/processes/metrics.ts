@@ -23,6 +23,7 @@ export class Metrics implements Telemetry {
   private readonly bytes = this.counter('berth_record_bytes_total', 'Bytes of documents inserted into MongoDB', ['collection']);
   private readonly compared = this.counter('berth_watch_cache_comparisons_total', 'How often the watch cache was compared with etcd', ['outcome']);
   private readonly relisted = this.counter('berth_watch_cache_relists_total', 'How often the watch cache took everything anew', ['reason']);
+  private readonly dropped = this.counter('berth_audit_refusals_dropped_total', 'Refusals that could not be recorded, since MongoDB was away for too long', []);
 
   constructor(private readonly log: Logger) {
     collectDefaultMetrics({ register: this.registry });
@@ -69,6 +70,10 @@ export class Metrics implements Telemetry {
 
   cacheRelisted(reason: RelistReason): void {
     this.relisted.inc({ reason });
+  }
+
+  refusalsDropped(count: number): void {
+    this.dropped.inc(count);
   }
 
   private showBreaker(dependency: Dependency, current: BreakerState): void {

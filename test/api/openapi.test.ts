@@ -103,6 +103,7 @@ test('every route is there', () => {
       'POST /api/v1/workers/{id}/rollback',
       'POST /api/v1/workers/{id}/retry',
       'DELETE /api/v1/workers/{id}',
+      'GET /api/v1/audit',
       'GET /api/v1/admin/objects/{kind}/{id}/events',
       'GET /api/v1/admin/projections',
       'POST /api/v1/admin/projections/{name}/rebuild',

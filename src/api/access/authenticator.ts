@@ -85,7 +85,7 @@ export class Authenticator {
   }
 
   private rejected(rejection: Rejection, tokenId: string): ApiProblem {
-    this.dependencies.log.info({ token: tokenId, rejection }, 'a token was refused');
+    this.dependencies.log.info({ tokenId, rejection }, 'a token was refused');
     if (rejection === 'suspended') return suspended();
     return unauthenticated(notKnown);
   }

@@ -3,15 +3,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { NextFunction, Request, Response } from 'express';
 import { decide } from '../../domain/authorization';
-import type { Caller } from '../../domain/principal';
-import { admit } from '../http/context';
+import { admit, callerOf, identify } from '../http/context';
 import { ApiProblem } from '../http/problem';
 import type { Authenticator } from './authenticator';
 import { ObjectOwners } from './owners';
 import type { Requirement } from './requires';
 import { requirement } from './requires';
-
-const callers = new WeakMap<Request, Caller>();
 
 /** What anybody may ask for. Agents bring tokens of their own, which their guard knows. */
 const openPaths = /^\/(health|ready|openapi\.json|docs(\/.*)?|api\/internal\/v1\/.*)$/;
@@ -21,7 +18,7 @@ export function authentication(authenticator: Authenticator) {
   return (request: Request, _response: Response, next: NextFunction): void => {
     if (openPaths.test(request.path)) return next();
     authenticator.authenticate(request.get('Authorization')).then((caller) => {
-      callers.set(request, caller);
+      identify(request, caller);
       next();
     }, next);
   };
@@ -41,7 +38,7 @@ export class AccessGuard implements CanActivate {
     if (asked === undefined) throw new Error(`${execution.getClass().name}.${execution.getHandler().name} does not say what it asks of its callers`);
     if (asked.agents) return true; // The guard of agents decides.
     const request = execution.switchToHttp().getRequest<Request>();
-    const caller = callers.get(request);
+    const caller = callerOf(request);
     if (caller === undefined) throw new Error(`nobody was asked who he is at ${request.path}`);
     admit(request, caller, asked.scope);
     if (!caller.scopes.has(asked.scope)) throw refused(asked.scope);

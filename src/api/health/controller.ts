@@ -3,6 +3,7 @@ import { ApiBearerAuth, ApiExtension, ApiOperation, ApiProduces, ApiResponse, Ap
 import type { Response } from 'express';
 import { z } from 'zod';
 import { readinessCheckTimeoutMs } from '../../domain/limits';
+import { redact } from '../../domain/redaction';
 import type { BreakerState } from '../../telemetry';
 import type { ApiDependencies, DependencyHealth } from '../dependencies';
 import { apiDependencies } from '../dependencies';
@@ -73,7 +74,7 @@ async function check(dependency: DependencyHealth): Promise<Checked> {
     await Promise.race([dependency.check(), late]);
     return { name: dependency.name };
   } catch (error) {
-    return { name: dependency.name, error: error instanceof Error ? error.message : String(error) };
+    return { name: dependency.name, error: redact(error instanceof Error ? error.message : String(error)) };
   } finally {
     clearTimeout(timer);
   }

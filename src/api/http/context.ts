@@ -46,6 +46,7 @@ interface Admitted {
 }
 
 const contexts = new WeakMap<Request, Known>();
+const identified = new WeakMap<Request, Caller>();
 const admitted = new WeakMap<Request, Admitted>();
 
 /** Express middleware that comes first: gives the request its ids and says them in every answer, errors included. */
@@ -75,14 +76,24 @@ export function routeOf(request: Request): string {
   return `${request.method} ${typeof route?.path === 'string' ? route.path : '(no route)'}`;
 }
 
+/** Remembers who asks, as soon as that is known: what is refused before any route is reached is somebody's, too. */
+export function identify(request: Request, caller: Caller): void {
+  identified.set(request, caller);
+}
+
+/** What a route asks for, as soon as one was reached. */
+export function scopeOf(request: Request): Scope | undefined {
+  return admitted.get(request)?.scope;
+}
+
 /** Remembers whom the guard let in, and by what. */
 export function admit(request: Request, caller: Caller, scope: Scope): void {
   admitted.set(request, { caller, scope });
 }
 
-/** Whom the guard let in; undefined where nobody has to say who he is. */
+/** Who asks; undefined where nobody has to say who he is, and where that did not become known. */
 export function callerOf(request: Request): Caller | undefined {
-  return admitted.get(request)?.caller;
+  return admitted.get(request)?.caller ?? identified.get(request);
 }
 
 /** Parameter decorator: the `RequestContext`. */

@@ -2,11 +2,14 @@ import { timingSafeEqual } from 'node:crypto';
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { createParamDecorator, Inject, Injectable } from '@nestjs/common';
 import type { Request } from 'express';
+import type { Caller } from '../../domain/principal';
+import { agentScopes } from '../../domain/scopes';
 import { sha256Hex } from '../../hash';
 import { ObjectNotFoundError } from '../../stores/etcd/errors';
 import type { WorkerEntries } from '../../stores/etcd/objects';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
+import { identify } from '../http/context';
 import { ApiProblem } from '../http/problem';
 import { Reads } from '../http/reads';
 
@@ -29,19 +32,22 @@ export class AgentGuard implements CanActivate {
     const request = execution.switchToHttp().getRequest<Request>();
     const tokenHash = tokenHashOf(request);
     const { id } = request.params;
-    const worker = typeof id === 'string' ? await this.agentOf(id, tokenHash) : await this.whoever(tokenHash);
+    const worker = typeof id === 'string' ? await this.named(id, tokenHash, request) : await this.whoever(tokenHash);
     agents.set(request, worker);
+    identify(request, agentOf(worker));
     return true;
   }
 
   /** The named worker. The cache may not have heard yet of a token that was made a moment ago, so it only ever says yes. */
-  private async agentOf(workerId: string, tokenHash: string): Promise<WorkerEntries> {
+  private async named(workerId: string, tokenHash: string, request: Request): Promise<WorkerEntries> {
     const { cached, fresh } = this.dependencies;
     const known = cached.worker(workerId);
     if (known && hasToken(known, tokenHash)) return known;
     const present = isId(workerId) ? await fresh.worker(workerId).catch(orUndefined) : undefined;
     if (present && hasToken(present, tokenHash)) return present;
-    if (this.find(tokenHash)) throw new ApiProblem('forbidden', 'the token belongs to another worker');
+    const other = this.find(tokenHash);
+    if (other) identify(request, agentOf(other));
+    if (other) throw new ApiProblem('forbidden', 'the token belongs to another worker');
     throw unauthenticated();
   }
 
@@ -57,6 +63,11 @@ export class AgentGuard implements CanActivate {
   private find(tokenHash: string): WorkerEntries | undefined {
     return this.dependencies.cached.workers().find((worker) => hasToken(worker, tokenHash));
   }
+}
+
+/** An agent as the log and the audit name it. */
+function agentOf({ id, spec }: WorkerEntries): Caller {
+  return { id, type: 'worker', name: spec.value.name, org: spec.value.org, scopes: new Set(agentScopes), credential: 'agent' };
 }
 
 /** Whether this is still the token of the worker's agent. */

@@ -1,10 +1,14 @@
+import type { Document, Filter } from 'mongodb';
+import type { AuditFilter, AuditLine, AuditPlace } from '../../domain/audit';
+import { lineOfEvent, mutatingActors, principalsNamed } from '../../domain/audit';
 import { canonicalJson } from '../../domain/canonical-json';
 import type { EventPosition } from '../../domain/event-position';
 import { upcast } from '../../domain/event-types';
 import type { CloudEvent, RecordedEvent } from '../../domain/events';
 import { toCloudEvent } from '../../domain/events';
-import { rebuildPageSize } from '../../domain/limits';
+import { auditExportBatchSize, rebuildPageSize } from '../../domain/limits';
 import type { RecordOfEvents } from '../etcd/event-log';
+import { allOf, auditOrder, stretchOf } from './audit-query';
 import type { MongoConnection } from './connection';
 import { insertOnce } from './insert-once';
 
@@ -73,6 +77,26 @@ export class AuditEvents implements AuditRecord, RecordOfEvents {
     }
   }
 
+  /** Mutations in the order of the audit, after a place, at most `limit`. */
+  async lines(filter: AuditFilter, after: AuditPlace | undefined, limit: number): Promise<readonly AuditLine[]> {
+    const query = mutationsOf(filter, after);
+    if (query === undefined) return [];
+    const documents = await this.connection.attempt('read audit_events', () => this.collection().find(query, { projection }).sort(auditOrder).limit(limit).toArray());
+    return documents.flatMap(lineOf);
+  }
+
+  /** All mutations that a filter asks for, in the order of the audit. */
+  async *stream(filter: AuditFilter): AsyncGenerator<AuditLine> {
+    const query = mutationsOf(filter, undefined);
+    if (query === undefined) return;
+    const cursor = this.collection().find(query, { projection, batchSize: auditExportBatchSize }).sort(auditOrder);
+    try {
+      while (await this.connection.attempt('read audit_events', () => cursor.hasNext())) yield* cursor.readBufferedDocuments().flatMap(lineOf);
+    } finally {
+      await cursor.close();
+    }
+  }
+
   private collection() {
     return this.connection.collection<EventDocument>('audit_events');
   }
@@ -86,4 +110,26 @@ function toDocument(event: RecordedEvent): EventDocument {
 /** The record keeps events as they were written; whoever reads it sees today's shape. */
 function fromDocument({ _id, data, ...attributes }: EventDocument): CloudEvent {
   return upcast({ ...attributes, id: _id, data: JSON.parse(data) as CloudEvent['data'] });
+}
+
+/** A line tells who did what, and not how the object then was. */
+const projection = { data: 0 } as const;
+
+/** Undefined when nothing can be found: refusals are no events. */
+function mutationsOf(filter: AuditFilter, after: AuditPlace | undefined): Filter<EventDocument> | undefined {
+  const { principal, object, outcome, code, projects } = filter;
+  if (outcome === 'refused' || code !== undefined) return undefined;
+  const conditions: Document[] = [
+    ...stretchOf(filter, after),
+    { actor: { $regex: mutatingActors.source } },
+    ...(principal === undefined ? [] : [{ actor: { $in: principalsNamed(principal) } }]),
+    ...(object === undefined ? [] : [{ subject: object }]),
+    ...(projects === undefined ? [] : [{ project: { $in: projects } }]),
+  ];
+  return allOf(conditions);
+}
+
+function lineOf({ _id, data: _data, ...attributes }: EventDocument): AuditLine[] {
+  const line = lineOfEvent({ ...attributes, id: _id, data: {} });
+  return line ? [line] : [];
 }

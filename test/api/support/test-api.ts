@@ -14,6 +14,7 @@ import { Leases } from '../../../src/stores/etcd/lease';
 import { CachedObjects, FreshObjects } from '../../../src/stores/etcd/objects';
 import { WatchCache } from '../../../src/stores/etcd/watch-cache';
 import { AuditEvents } from '../../../src/stores/mongo/audit-events';
+import { AuditRefusals } from '../../../src/stores/mongo/audit-refusals';
 import { artifactBodies, definitionBodies, workloadBodies } from '../../../src/stores/mongo/bodies';
 import type { MongoConnection } from '../../../src/stores/mongo/connection';
 import { connectMongo } from '../../../src/stores/mongo/connection';
@@ -92,6 +93,9 @@ export class TestApi {
       artifactBodies: artifactBodies(mongo),
       workloads: workloadBodies(mongo),
       auditEvents,
+      auditMutations: auditEvents,
+      auditRefusals: new AuditRefusals(mongo),
+      refusalsDropped: (count) => metrics.refusalsDropped(count),
       snapshots: new Snapshots(mongo),
       runsOf: async () => ({ runs: [], complete: true }),
       retired: new RetiredObjects(mongo),

@@ -32,6 +32,14 @@ export const migrations: readonly Migration[] = [
       await createIndex(connection, 'workflow_runs', { workflowId: 1 });
     },
   },
+  {
+    version: 4,
+    name: 'index audit_events and audit_refusals by time',
+    up: async (connection) => {
+      await createIndex(connection, 'audit_events', { time: 1, _id: 1 });
+      await createIndex(connection, 'audit_refusals', { time: 1, _id: 1 });
+    },
+  },
 ];
 
 /** An index that is there already is left as it is. */

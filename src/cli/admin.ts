@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { Argument, InvalidArgumentError, Option } from 'commander';
 import type { EventLog, Invariants, Leaders, Maintained, Nudged, Projections, Rebuild, Repair, Store, StuckObjects } from './admin-answers';
 import { showEvents, showInvariants, showLeaders, showMaintained, showNudged, showProjections, showRebuild, showRepair, showStore, showStuck } from './admin-tables';
+import { registerAudit } from './admin-audit';
 import { askAndPrint } from './asking';
 import { FoundSomething, UsageError } from './errors';
 
@@ -14,6 +15,7 @@ export function registerAdminCommands(program: Command): Command {
   registerRecord(admin);
   registerStore(admin);
   registerMending(admin);
+  registerAudit(admin);
   return admin;
 }
 

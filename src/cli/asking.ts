@@ -30,9 +30,18 @@ export async function askAndPrint<Body>(command: Command, method: 'GET' | 'POST'
   return body;
 }
 
-async function ask<Body>(server: Server, method: 'GET' | 'POST', path: string, query: Query): Promise<Body> {
+function ask<Body>(server: Server, method: 'GET' | 'POST', path: string, query: Query): Promise<Body> {
+  return asking(server, (client) => client.request<Body>(method, `/api/v1${path}`, { query, timeoutMs: administrationTimeoutMs }));
+}
+
+/** Has the command's server asked, in whatever way, and says of a failure which server it was. */
+export function askServer<T>(command: Command, act: (client: BerthClient) => Promise<T>): Promise<T> {
+  return asking(serverOf(command.optsWithGlobals<GlobalOptions>().server, process.env), act);
+}
+
+async function asking<T>(server: Server, act: (client: BerthClient) => Promise<T>): Promise<T> {
   try {
-    return await new BerthClient({ url: server.url, ...(server.token !== undefined && { token: server.token }) }).request<Body>(method, `/api/v1${path}`, { query, timeoutMs: administrationTimeoutMs });
+    return await act(new BerthClient({ url: server.url, ...(server.token !== undefined && { token: server.token }) }));
   } catch (error) {
     // Of a refusal Berth names the request; whatever does not is somebody else, or nobody.
     if (error instanceof ProblemError && error.requestId !== undefined) throw error;

@@ -5,7 +5,7 @@ import { pause } from '../pause';
 import type { EventsOptions } from './event-reader';
 import { EventReader } from './event-reader';
 import type { Method, Query } from './http';
-import { backoffMs, connected, isPassing, send, urlOf } from './http';
+import { backoffMs, connected, isPassing, piecesOf, send, urlOf } from './http';
 
 export interface ClientOptions {
   /** Where the API is, such as `http://127.0.0.1:8080`. */
@@ -71,6 +71,13 @@ export class BerthClient {
   /** All changes that a filter lets through, in order, from a place on and without end. */
   events(filter: EventFilter = {}, options: EventsOptions = {}): EventReader {
     return new EventReader({ url: this.options.url, headers: headersOf(this.options), filter, ...options });
+  }
+
+  /** An answer that comes piece by piece, such as an export, as text. A connection that breaks half-way is a ConnectionError. */
+  async *pieces(path: string, accept: string, { query, signal = never }: Pick<RequestOptions, 'query' | 'signal'> = {}): AsyncGenerator<string, void> {
+    const url = urlOf(this.options.url, path, query);
+    const response = await send('GET', url, { headers: { accept, ...headersOf(this.options) } }, signal);
+    yield* piecesOf(`GET ${url}`, response, signal);
   }
 
   private async once<T>(method: Method, path: string, options: RequestOptions): Promise<T> {

@@ -9,6 +9,7 @@ import type { Stack } from '../src/processes/stack';
 import { startStack } from '../src/processes/stack';
 import type { Figure } from './figures';
 import { median, rate, timed } from './figures';
+import { withoutLimits } from '../test/support/without-limits';
 
 const rounds = 5;
 const alonePerRound = 20;
@@ -22,7 +23,7 @@ const floorQueue = 'bench-floor';
  */
 export async function run(report: (line: string) => void): Promise<Figure[]> {
   const directory = await createRunDirectory('bench', report);
-  const stack = await startStack({ directory: directory.path, report, artifactsDirectory: directory.path });
+  const stack = await startStack({ directory: directory.path, report, artifactsDirectory: directory.path, environment: withoutLimits });
   const floorWorker = spawn(process.execPath, ['--import', 'tsx', join(__dirname, 'floor-worker.ts'), stack.servers.temporal, floorQueue], { stdio: 'ignore' });
   try {
     return await measure(stack, directory.path, report);

@@ -10,6 +10,7 @@ import { StoreMaintenance } from '../src/stores/etcd/maintenance';
 import { allocationOf, newInstance, observationOf, withStatus } from '../test/support/domain-objects';
 import type { Figure } from './figures';
 import { median, quantile, rate, timed } from './figures';
+import { withoutLimits } from '../test/support/without-limits';
 
 const sizes = [0, 1_000, 10_000] as const;
 const inFlight = 32;
@@ -20,7 +21,7 @@ const settleMs = 3_000;
 /** What instances cost at rest, and what a filtered list of many of them costs beside a call that does nothing. */
 export async function run(report: (line: string) => void): Promise<Figure[]> {
   const directory = await createRunDirectory('bench', report);
-  const stack = await startStack({ directory: directory.path, report, artifactsDirectory: directory.path, processes: { control: 0 } });
+  const stack = await startStack({ directory: directory.path, report, artifactsDirectory: directory.path, environment: withoutLimits, processes: { control: 0 } });
   const client = new EtcdClient({ endpoints: [stack.servers.etcd], prefix: '/ccm/' });
   try {
     return await measure(stack, client, report);

@@ -15,6 +15,7 @@ import { newInstance } from '../test/support/domain-objects';
 import type { Figure } from './figures';
 import { quantile } from './figures';
 import type { ConsumersReport } from './stream-consumers';
+import { withoutLimits } from '../test/support/without-limits';
 
 const aloneCount = 500;
 const alonePauseMs = 10;
@@ -33,7 +34,7 @@ const kneeLatencyMs = 1_000;
  */
 export async function run(report: (line: string) => void): Promise<Figure[]> {
   const directory = await createRunDirectory('bench', report);
-  const stack = await startStack({ directory: directory.path, report, artifactsDirectory: directory.path });
+  const stack = await startStack({ directory: directory.path, report, artifactsDirectory: directory.path, environment: withoutLimits });
   const client = new EtcdClient({ endpoints: [stack.servers.etcd], prefix: '/ccm/' });
   const bench = new StreamBench(stack, client, report);
   try {

@@ -25,6 +25,7 @@ import { InstancesModule } from './instances/module';
 import { InternalModule } from './internal/module';
 import { OrgsModule } from './orgs/module';
 import { ProjectsModule } from './projects/module';
+import { RequestLimits } from './limits/request-limits';
 import { QuotaModule } from './quota/module';
 import { PrincipalsModule } from './principals/module';
 import { StoreRoom } from './store-room';
@@ -46,12 +47,13 @@ import { WorkersModule } from './workers/module';
     ObjectOwners,
     OidcCallers,
     Reads,
+    RequestLimits,
     StoreRoom,
     TokenUses,
     { provide: APP_GUARD, useClass: AccessGuard },
     { provide: APP_GUARD, useClass: StrayQueryGuard },
   ],
-  exports: [AccessWatch, Admission, Archive, Authenticator, Belonging, NewOwners, ObjectOwners, Reads],
+  exports: [AccessWatch, Admission, Archive, Authenticator, Belonging, NewOwners, ObjectOwners, Reads, RequestLimits],
 })
 class SharedModule {
   static on(dependencies: ApiDependencies): DynamicModule {

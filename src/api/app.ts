@@ -17,6 +17,7 @@ import { refuseOtherSites } from './http/own-site';
 import { ProblemFilter } from './http/problem-filter';
 import { boundServer, cutSlowReaders } from './http/server-bounds';
 import { ValidationPipe } from './http/validation';
+import { RequestLimits } from './limits/request-limits';
 import { serveOpenApi } from './openapi';
 
 /** Builds the HTTP API on what it is given; the caller listens, on loopback only. */
@@ -31,7 +32,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<INestApp
   app.disable('x-powered-by');
   app.disable('etag'); // Ours are revisions, not hashes of answers.
   const bounds = boundServer(app.getHttpServer(), dependencies.serverBounds);
-  app.use(requestContext, accessLog(dependencies.log), cutSlowReaders(bounds), refuseUnclearHeaders, refuseOtherSites, authentication(app.get(Authenticator)), ...bodyReaders);
+  app.use(requestContext, accessLog(dependencies.log), cutSlowReaders(bounds), refuseUnclearHeaders, refuseOtherSites, authentication(app.get(Authenticator), app.get(RequestLimits)), ...bodyReaders);
   const routes = serveOpenApi(app);
   app.useGlobalPipes(new ValidationPipe());
   app.useGlobalInterceptors(new StandardSchemaSerializerInterceptor(app.get(Reflector)), new AnswerInterceptor());

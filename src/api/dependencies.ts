@@ -14,6 +14,7 @@ import type { CachedObjects, FreshObjects } from '../stores/etcd/objects';
 import type { WatchCache } from '../stores/etcd/watch-cache';
 import type { IdentifiedRefusal } from '../stores/mongo/audit-refusals';
 import type { SnapshotRecord } from '../stores/mongo/snapshots';
+import type { RequestBounds } from './limits/request-limits';
 import type { ServerBounds } from './http/server-bounds';
 import type { BreakerState, Dependency } from '../telemetry';
 import type { RetiredObjects } from '../stores/mongo/retired-objects';
@@ -106,6 +107,8 @@ export interface ApiDependencies {
   readonly metrics: ShownMetrics;
   /** Bounds of the change stream that differ from the defaults. */
   readonly eventBounds?: Partial<EventBounds>;
+  /** How much callers may ask for, where it differs from the defaults. */
+  readonly requestBounds?: Partial<RequestBounds>;
   /** Bounds of connections that differ from the defaults. */
   readonly serverBounds?: Partial<ServerBounds>;
   /** The issuer whose tokens let in those that are known by it; undefined: none does. */

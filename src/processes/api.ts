@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { createApi } from '../api/app';
@@ -9,6 +11,7 @@ import { ObjectRuns } from '../engine/object-runs';
 import { EngineRuns } from '../engine/runs';
 import { lifecycleStartsFrom } from '../engine/lifecycle-start';
 import type { EtcdClient } from '../stores/etcd/client';
+import { ApiPresence } from '../stores/etcd/presence';
 import { openDocuments } from './documents';
 import type { Settings } from './environment';
 import { readSettings } from './environment';
@@ -35,6 +38,11 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
     onProblem: (problem, cause) => log.warn({ err: cause }, problem),
   });
   const runs = new ObjectRuns(new EngineRuns(engine), documents.workflowRuns, (problem, cause) => log.warn({ err: cause }, problem));
+  const presence = new ApiPresence(live.leases, live.cache, {
+    id: randomUUID(),
+    holder: `${hostname()}/${process.pid}`,
+    onProblem: (problem, cause) => log.warn({ err: cause }, problem),
+  });
   const app = await createApi({
     ...live,
     etcd: live.client,
@@ -59,8 +67,18 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
     metrics,
     oidc: settings.oidc,
     refusalsDropped: (count) => metrics.refusalsDropped(count),
+    requestBounds: {
+      perPrincipal: settings.ratePerPrincipal,
+      perOrg: settings.ratePerOrg,
+      unauthenticated: settings.rateUnauthenticated,
+      openRequestsMax: settings.openRequestsPerPrincipal,
+      streamsMax: settings.streamsPerPrincipal,
+      servers: () => presence.count,
+    },
     log,
   });
+  // Before it allows anybody anything, so that the others allow the less.
+  await presence.start();
   await app.listen(settings.apiPort, settings.apiHost);
   const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
   log.info(`api listens on http://${settings.apiHost}:${port}, on loopback only: there is no authentication yet`);
@@ -68,6 +86,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
     ended: live.epochEnded,
     stop: async () => {
       await app.close();
+      await presence.stop();
       await nudges.settled();
       await engine.close();
       await documents.close();

@@ -1,6 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { formatDurationMs, parseDurationMs } from '../domain/duration';
-import { retentionMsDefault, snapshotRetentionMsDefault } from '../domain/limits';
+import {
+  openRequestsPerPrincipalDefault,
+  ratePerOrgDefault,
+  ratePerPrincipalDefault,
+  rateUnauthenticatedDefault,
+  retentionMsDefault,
+  snapshotRetentionMsDefault,
+  streamsPerPrincipalDefault,
+} from '../domain/limits';
+import type { Rate } from '../domain/token-bucket';
+import { formatRate, parseRate } from '../domain/token-bucket';
 import type { EtcdAccess } from '../stores/etcd/access';
 import { etcdAccessOf } from './etcd-access';
 import { isTrustedUrl } from '../domain/trusted-url';
@@ -40,6 +50,13 @@ export interface Settings {
   readonly snapshotRetentionMs: number;
   /** The issuer of OIDC tokens that lets people in; undefined: none does. */
   readonly oidc: { readonly issuer: string; readonly audience: string; readonly jwksUri: string | undefined } | undefined;
+  /** How often callers may ask, of all servers together. */
+  readonly ratePerPrincipal: Rate;
+  readonly ratePerOrg: Rate;
+  readonly rateUnauthenticated: Rate;
+  /** How many requests, and how many streams, a caller may have open at one server. */
+  readonly openRequestsPerPrincipal: number;
+  readonly streamsPerPrincipal: number;
   readonly logLevel: string;
   /** Where control shows its metrics, on loopback; undefined: nowhere. */
   readonly metricsPort: number | undefined;
@@ -71,6 +88,10 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     const jwksUri = environment['BERTH_OIDC_JWKS_URI']?.trim() ? checked('BERTH_OIDC_JWKS_URI', undefined, isTrustedUrl, 'an https URL, or an http URL on loopback') : undefined;
     return { issuer: checked('BERTH_OIDC_ISSUER', undefined, isTrustedUrl, 'an https URL, or an http URL on loopback'), audience: text('BERTH_OIDC_AUDIENCE'), jwksUri };
   };
+
+  const rate = (name: string, fallback: Rate): Rate =>
+    parseRate(checked(name, formatRate(fallback), (value) => parseRate(value) !== undefined, 'how many a second and how many at once, such as 100/200')) ?? fallback;
+
   const apiHost = text('BERTH_API_HOST', '127.0.0.1');
   const apiPort = integer('BERTH_API_PORT', 8080, 0, 65_535);
   const settings: Settings = {
@@ -91,6 +112,11 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     retentionMs: duration('BERTH_RETENTION', retentionMsDefault),
     snapshotRetentionMs: duration('BERTH_SNAPSHOT_RETENTION', snapshotRetentionMsDefault),
     oidc: ['ISSUER', 'AUDIENCE', 'JWKS_URI'].some((name) => environment[`BERTH_OIDC_${name}`]?.trim()) ? oidc() : undefined,
+    ratePerPrincipal: rate('BERTH_RATE_PER_PRINCIPAL', ratePerPrincipalDefault),
+    ratePerOrg: rate('BERTH_RATE_PER_ORG', ratePerOrgDefault),
+    rateUnauthenticated: rate('BERTH_RATE_UNAUTHENTICATED', rateUnauthenticatedDefault),
+    openRequestsPerPrincipal: integer('BERTH_REQUESTS_PER_PRINCIPAL', openRequestsPerPrincipalDefault, 1, 100_000),
+    streamsPerPrincipal: integer('BERTH_STREAMS_PER_PRINCIPAL', streamsPerPrincipalDefault, 1, 100_000),
     logLevel: checked('BERTH_LOG_LEVEL', 'info', (value) => logLevels.includes(value), `one of ${logLevels.join(', ')}`),
     metricsPort: environment['BERTH_METRICS_PORT']?.trim() ? integer('BERTH_METRICS_PORT', 0, 1, 65_535) : undefined,
   };

@@ -18,6 +18,7 @@ import { check, describeFindings } from './harness/checker';
 import { readRecord } from './harness/record-reader';
 import { recordStore } from './harness/store-recorder';
 import type { StoreRecorder } from './harness/store-recorder';
+import { withoutLimits } from '../support/without-limits';
 
 const quotaBytes = 16 * 1024 * 1024;
 const chunkBytes = 128 * 1024;
@@ -48,6 +49,7 @@ beforeAll(async () => {
     artifactsDirectory: join(__dirname, '../../examples'),
     external: { etcd: ownEtcd.url, mongodb: mongo.url.replace('http:', 'mongodb:'), temporal: servers.temporal },
     environment: {
+      ...withoutLimits,
       BERTH_ETCD_QUOTA_BYTES: String(quotaBytes),
       BERTH_MONGODB_DATABASE: database,
       BERTH_TEMPORAL_TASK_QUEUE: freshTaskQueue(),

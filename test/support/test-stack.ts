@@ -4,6 +4,7 @@ import type { Stack, StackOptions } from '../../src/processes/stack';
 import { startStack } from '../../src/processes/stack';
 import { rememberToken } from './credentials';
 import { freshDatabase, freshPrefix, freshTaskQueue, testServers } from './servers';
+import { withoutLimits } from './without-limits';
 
 /** A stack of real processes on the servers of this test run, with a prefix, database and task queue of its own. */
 export interface TestStack extends Stack {
@@ -29,6 +30,7 @@ export async function startTestStack(processes: StackOptions['processes'] = {}, 
       BERTH_MONGODB_DATABASE: freshDatabase(),
       BERTH_TEMPORAL_TASK_QUEUE: taskQueue,
       BERTH_LOG_LEVEL: 'debug',
+      ...withoutLimits,
       ...environment,
     },
   });

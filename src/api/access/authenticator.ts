@@ -34,19 +34,25 @@ export class Authenticator {
     @Inject(OidcCallers) private readonly oidc: OidcCallers,
   ) {}
 
-  /** `authorization`: the request's header of this name. Throws `unauthenticated`, or `org_suspended`. */
-  async authenticate(authorization: string | undefined): Promise<Caller> {
+  /**
+   * `authorization`: the request's header of this name. `onUnknown` is called before any store is asked for what is not
+   * known here, and before a refusal; it may throw one of its own. Throws `unauthenticated`, or `org_suspended`.
+   */
+  async authenticate(authorization: string | undefined, onUnknown: () => void): Promise<Caller> {
     const [, text] = bearer.exec(authorization ?? '') ?? [];
-    if (text === undefined) throw unauthenticated('this request carries no bearer token');
+    if (text === undefined) {
+      onUnknown();
+      throw unauthenticated('this request carries no bearer token');
+    }
     const presented = parseToken(text);
-    if (presented === undefined) return this.byIssuer(text);
-    const caller = await this.byToken(presented);
+    if (presented === undefined) return this.byIssuer(text, onUnknown);
+    const caller = await this.byToken(presented, onUnknown);
     this.uses.note(presented.id);
     return caller;
   }
 
-  private async byIssuer(token: string): Promise<Caller> {
-    const caller = await this.oidc.callerOf(token);
+  private async byIssuer(token: string, onUnknown: () => void): Promise<Caller> {
+    const caller = await this.oidc.callerOf(token, onUnknown);
     if (caller === undefined) throw unauthenticated(notKnown);
     if (caller === 'suspended') throw suspended();
     return caller;
@@ -56,10 +62,11 @@ export class Authenticator {
    * The cache only ever lets in: a token that was made a moment ago may be known to another server alone. Whatever is
    * refused was looked for in the store, be the secret wrong or the token unknown, so that the time it takes tells neither.
    */
-  private async byToken(presented: PresentedToken): Promise<Caller> {
+  private async byToken(presented: PresentedToken, onUnknown: () => void): Promise<Caller> {
     const known = standing(presented.id, (key) => this.dependencies.cache.get(key)?.value);
     const caller = isSecretOf(known.hash, presented.secret) ? callerBy(known, presented.id, Date.now()) : 'unknown';
     if (typeof caller !== 'string') return caller;
+    onUnknown();
     const present = await this.inStore(presented);
     const result = isSecretOf(present.hash, presented.secret) ? callerBy(present, presented.id, Date.now()) : 'unknown';
     if (typeof result === 'string') throw this.rejected(result, presented.id);

@@ -5,6 +5,7 @@ import type { NextFunction, Request, Response } from 'express';
 import { decide } from '../../domain/authorization';
 import { admit, callerOf, identify } from '../http/context';
 import { ApiProblem } from '../http/problem';
+import type { RequestLimits } from '../limits/request-limits';
 import type { Authenticator } from './authenticator';
 import { ObjectOwners } from './owners';
 import type { Requirement } from './requires';
@@ -13,14 +14,16 @@ import { requirement } from './requires';
 /** What anybody may ask for. Agents bring tokens of their own, which their guard knows. */
 const openPaths = /^\/(health|ready|openapi\.json|docs(\/.*)?|api\/internal\/v1\/.*)$/;
 
-/** Express middleware: who asks is known before anything of the request's body is read. */
-export function authentication(authenticator: Authenticator) {
-  return (request: Request, _response: Response, next: NextFunction): void => {
+/** Express middleware: who asks, and whether he has asked too much, is known before anything of the request's body is read. */
+export function authentication(authenticator: Authenticator, limits: RequestLimits) {
+  return (request: Request, response: Response, next: NextFunction): void => {
     if (openPaths.test(request.path)) return next();
-    authenticator.authenticate(request.get('Authorization')).then((caller) => {
+    const admitted = authenticator.authenticate(request.get('Authorization'), () => limits.enterUnknown(request, response)).then((caller) => {
+      // Before it may be refused: the record says who asked too much.
       identify(request, caller);
-      next();
-    }, next);
+      limits.enter(caller, request, response);
+    });
+    admitted.then(() => next(), next);
   };
 }
 

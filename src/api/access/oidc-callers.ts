@@ -22,28 +22,34 @@ export class OidcCallers {
 
   /**
    * Whom a token lets in, `suspended` where that is the only reason against it, undefined where it lets in nobody. Why
-   * not is in the log alone.
+   * not is in the log alone. `onUnknown` is called before any store is asked, and before a refusal.
    */
-  async callerOf(token: string): Promise<Caller | 'suspended' | undefined> {
-    if (this.verifier === undefined) return undefined;
+  async callerOf(token: string, onUnknown: () => void): Promise<Caller | 'suspended' | undefined> {
+    if (this.verifier === undefined) {
+      onUnknown();
+      return undefined;
+    }
     try {
       const verified = await this.verifier.verify(token);
-      const caller = await this.known(verified);
+      const caller = await this.known(verified, onUnknown);
       if (typeof caller !== 'string') return { ...caller, expiresAt: verified.expiresAt };
       this.dependencies.log.info({ subject: verified.subject, rejection: caller }, 'an OIDC token was refused');
       return caller === 'suspended' ? caller : undefined;
     } catch (error) {
       if (!(error instanceof OidcRefusal)) throw error;
+      onUnknown();
       this.dependencies.log.info({ rejection: error.message }, 'an OIDC token was refused');
       return undefined;
     }
   }
 
   /** The cache only ever lets in; whoever it does not know is looked for in the store. */
-  private async known(verified: VerifiedToken): Promise<ReturnType<typeof callerBy>> {
+  private async known(verified: VerifiedToken, onUnknown: () => void): Promise<ReturnType<typeof callerBy>> {
     const { cache, etcd } = this.dependencies;
     const cached = await this.callerBy(verified, async (key) => cache.get(key)?.value);
-    return typeof cached === 'string' ? this.callerBy(verified, async (key) => (await etcd.get(key))?.value) : cached;
+    if (typeof cached !== 'string') return cached;
+    onUnknown();
+    return this.callerBy(verified, async (key) => (await etcd.get(key))?.value);
   }
 
   private async callerBy({ issuer, subject }: VerifiedToken, read: (key: string) => Promise<unknown>): Promise<ReturnType<typeof callerBy>> {

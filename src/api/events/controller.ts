@@ -7,6 +7,7 @@ import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import { AccessWatch } from '../access/access-watch';
 import { Requires } from '../access/requires';
+import { asksForStream } from '../http/accept';
 import type { RequestContext } from '../http/context';
 import { Context } from '../http/context';
 import { Problems } from '../http/docs';
@@ -58,7 +59,7 @@ export class EventsController {
     @Res() response: Response,
     @Context() context: RequestContext,
   ): Promise<void> {
-    const isStream = request.accepts(['application/json', 'text/event-stream']) === 'text/event-stream';
+    const isStream = asksForStream(request);
     // Whoever asks for the head alone is shown no stream, and would be waited for without end.
     if (isStream && request.method === 'HEAD') return void response.type('text/event-stream').end();
     await this.feed.admit(context.gone, async () => {

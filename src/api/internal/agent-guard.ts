@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { createParamDecorator, Inject, Injectable } from '@nestjs/common';
-import type { Request } from 'express';
+import type { Request, Response } from 'express';
 import type { Caller } from '../../domain/principal';
 import { agentScopes } from '../../domain/scopes';
 import { sha256Hex } from '../../hash';
@@ -12,6 +12,7 @@ import { apiDependencies } from '../dependencies';
 import { identify } from '../http/context';
 import { ApiProblem } from '../http/problem';
 import { Reads } from '../http/reads';
+import { RequestLimits } from '../limits/request-limits';
 
 const agents = new WeakMap<Request, WorkerEntries>();
 
@@ -26,23 +27,28 @@ export class AgentGuard implements CanActivate {
   constructor(
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(Reads) private readonly reads: Reads,
+    @Inject(RequestLimits) private readonly limits: RequestLimits,
   ) {}
 
   async canActivate(execution: ExecutionContext): Promise<boolean> {
     const request = execution.switchToHttp().getRequest<Request>();
-    const tokenHash = tokenHashOf(request);
+    const response = execution.switchToHttp().getResponse<Response>();
+    const onUnknown = () => this.limits.enterUnknown(request, response);
+    const tokenHash = tokenHashOf(request, onUnknown);
     const { id } = request.params;
-    const worker = typeof id === 'string' ? await this.named(id, tokenHash, request) : await this.whoever(tokenHash);
+    const worker = typeof id === 'string' ? await this.named(id, tokenHash, request, onUnknown) : await this.whoever(tokenHash, onUnknown);
     agents.set(request, worker);
     identify(request, agentOf(worker));
+    this.limits.enter(agentOf(worker), request, response);
     return true;
   }
 
   /** The named worker. The cache may not have heard yet of a token that was made a moment ago, so it only ever says yes. */
-  private async named(workerId: string, tokenHash: string, request: Request): Promise<WorkerEntries> {
+  private async named(workerId: string, tokenHash: string, request: Request, onUnknown: () => void): Promise<WorkerEntries> {
     const { cached, fresh } = this.dependencies;
     const known = cached.worker(workerId);
     if (known && hasToken(known, tokenHash)) return known;
+    onUnknown();
     const present = isId(workerId) ? await fresh.worker(workerId).catch(orUndefined) : undefined;
     if (present && hasToken(present, tokenHash)) return present;
     const other = this.find(tokenHash);
@@ -51,9 +57,10 @@ export class AgentGuard implements CanActivate {
     throw unauthenticated();
   }
 
-  private async whoever(tokenHash: string): Promise<WorkerEntries> {
+  private async whoever(tokenHash: string, onUnknown: () => void): Promise<WorkerEntries> {
     const known = this.find(tokenHash);
     if (known) return known;
+    onUnknown();
     await this.reads.upToPresent();
     const present = this.find(tokenHash);
     if (!present) throw unauthenticated();
@@ -77,8 +84,9 @@ export function hasToken(worker: WorkerEntries, tokenHash: string): boolean {
   return timingSafeEqual(Buffer.from(agentTokenHash), Buffer.from(tokenHash));
 }
 
-function tokenHashOf(request: Request): string {
+function tokenHashOf(request: Request, onUnknown: () => void): string {
   const [, token] = /^Bearer ([\x21-\x7e]{1,512})$/.exec(request.get('Authorization') ?? '') ?? [];
+  if (token === undefined) onUnknown();
   if (token === undefined) throw unauthenticated();
   return sha256Hex(token);
 }

@@ -61,6 +61,10 @@ export const keys = {
   /** What is being swept of a collection of bodies; every commit that comes to name one of them compares it. */
   sweeping: (collection: string) => `sweeping/${collection}`,
 
+  /** Held, on a lease, by each api process that runs: among them limits are shared. */
+  api: (id: string) => `apis/${id}`,
+  apisPrefix: 'apis/',
+
   leader: (role: LeaderRole) => `${role}/leader`,
 } as const;
 

@@ -6,6 +6,7 @@ import type { INestApplication } from '@nestjs/common';
 import pino from 'pino';
 import { createApi } from '../../../src/api/app';
 import type { ApiDependencies, DependencyHealth } from '../../../src/api/dependencies';
+import type { RequestBounds } from '../../../src/api/limits/request-limits';
 import { Metrics } from '../../../src/processes/metrics';
 import { EtcdClient } from '../../../src/stores/etcd/client';
 import { Committer } from '../../../src/stores/etcd/committer';
@@ -46,6 +47,16 @@ export function freshWorld(options: Partial<World> = {}): World {
 export function toldWorld(): World {
   return freshWorld({ bootstrap: (etcd) => bootstrapToken(etcd, 'of a test') });
 }
+
+/** What tests ask is more than anybody may. */
+const unlimited: Partial<RequestBounds> = {
+  perPrincipal: { perSecond: 1e6, burst: 1e6 },
+  perOrg: { perSecond: 1e6, burst: 1e6 },
+  perAgent: { perSecond: 1e6, burst: 1e6 },
+  unauthenticated: { perSecond: 1e6, burst: 1e6 },
+  openRequestsMax: 10_000,
+  streamsMax: 10_000,
+};
 
 /** One replica of the API on real stores, listening on a free port. Nothing drives lifecycles: tests do. */
 export class TestApi {
@@ -106,6 +117,7 @@ export class TestApi {
         { name: 'mongodb', breaker: mongo.breaker, check: () => mongo.ping() },
       ],
       metrics,
+      requestBounds: unlimited,
       log: pino({ level: process.env['BERTH_TEST_LOG'] ?? 'silent' }),
     });
     const app = await createApi(dependencies);

@@ -20,6 +20,7 @@ import { makeApi, makeControl } from './start-processes';
 import { SteadyClient } from './steady-client';
 import type { StoreRecorder } from './store-recorder';
 import { recordStore } from './store-recorder';
+import { withoutLimits } from '../../support/without-limits';
 
 export interface FaultStackOptions {
   readonly api?: number;
@@ -183,6 +184,7 @@ async function administratorsToken(etcdAddress: string): Promise<string> {
 function environmentOf(directory: string, apiUrl: string): NodeJS.ProcessEnv {
   return {
     ...process.env,
+    ...withoutLimits,
     BERTH_ETCD_PREFIX: faultPrefix.slice(0, -1),
     BERTH_MONGODB_DATABASE: faultDatabase,
     BERTH_TEMPORAL_TASK_QUEUE: faultTaskQueue,

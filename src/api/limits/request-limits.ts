@@ -1,0 +1,121 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Request, Response } from 'express';
+import { platformOrg } from '../../domain/header';
+import {
+  openRequestsPerPrincipalDefault,
+  rateBucketsMax,
+  ratePerAgent,
+  ratePerOrgDefault,
+  ratePerPrincipalDefault,
+  rateUnauthenticatedDefault,
+  streamsPerPrincipalDefault,
+} from '../../domain/limits';
+import type { Caller } from '../../domain/principal';
+import type { Rate, Taken } from '../../domain/token-bucket';
+import { shareOf, TokenBuckets } from '../../domain/token-bucket';
+import type { ApiDependencies } from '../dependencies';
+import { apiDependencies } from '../dependencies';
+import { ApiProblem } from '../http/problem';
+import { networkOf } from './address';
+import { kindOf, OpenRequests } from './open-requests';
+
+/** How much each caller may ask for. */
+export interface RequestBounds {
+  /** Rates of all servers together. */
+  readonly perPrincipal: Rate;
+  readonly perOrg: Rate;
+  readonly unauthenticated: Rate;
+  /** An agent speaks to one server at a time, which allows it all. */
+  readonly perAgent: Rate;
+  readonly openRequestsMax: number;
+  readonly streamsMax: number;
+  /** How many servers share the rates at present. */
+  readonly servers: () => number;
+}
+
+/** What a rate is of; the name that `RateLimit` headers give it. */
+type Policy = 'principal' | 'org' | 'agent' | 'address';
+
+const boundsDefault: RequestBounds = {
+  perPrincipal: ratePerPrincipalDefault,
+  perOrg: ratePerOrgDefault,
+  unauthenticated: rateUnauthenticatedDefault,
+  perAgent: ratePerAgent,
+  openRequestsMax: openRequestsPerPrincipalDefault,
+  streamsMax: streamsPerPrincipalDefault,
+  servers: () => 1,
+};
+
+/**
+ * Keeps each caller from taking more of the server than is his share. Decided in memory, by each server for itself, so
+ * that it costs no store anything: of a rate each live server allows its part.
+ */
+@Injectable()
+export class RequestLimits {
+  private readonly bounds: RequestBounds;
+  private readonly buckets = new TokenBuckets(rateBucketsMax);
+  private readonly open: OpenRequests;
+  private shares: { readonly servers: number; readonly of: Readonly<Record<Policy, Rate>> } | undefined;
+
+  constructor(@Inject(apiDependencies) dependencies: Pick<ApiDependencies, 'requestBounds'>) {
+    this.bounds = { ...boundsDefault, ...dependencies.requestBounds };
+    const { openRequestsMax, streamsMax } = this.bounds;
+    this.open = new OpenRequests({ request: openRequestsMax, wait: openRequestsMax, stream: streamsMax });
+  }
+
+  /** Counts a request of somebody who is known, and says in its answer what is left to him. Throws `rate_limited` or `too_many_requests_in_flight`. */
+  enter({ id, type, org }: Pick<Caller, 'id' | 'type' | 'org'>, request: Request, response: Response): void {
+    if (type === 'worker') this.take([['agent', id]], response);
+    else if (org === platformOrg) this.take([['principal', id]], response);
+    else this.take([['principal', id], ['org', org]], response);
+    this.open.enter(id, kindOf(request), response);
+  }
+
+  /** Counts a request that brought no credential that is known here, before any store is asked whether it is one. Throws `rate_limited`. */
+  enterUnknown(request: Request, response: Response): void {
+    this.take([['address', networkOf(request.socket.remoteAddress ?? 'unknown')]], response);
+  }
+
+  /** One token of each; the own first, so that who asks too much takes nothing from the others of his org. */
+  private take(wanted: ReadonlyArray<readonly [policy: Policy, id: string]>, response: Response): void {
+    const shares = this.present();
+    const nowMs = performance.now();
+    const policies: string[] = [];
+    const left: string[] = [];
+    for (const [policy, id] of wanted) {
+      const rate = shares[policy];
+      const taken = this.buckets.take(`${policy} ${id}`, rate, nowMs);
+      policies.push(`"${policy}";q=${rate.burst};w=${Math.max(1, Math.ceil(rate.burst / rate.perSecond))}`);
+      left.push(`"${policy}";r=${taken.remaining};t=${Math.ceil(taken.fullInMs / 1000)}`);
+      response.setHeader('RateLimit-Policy', policies.join(', '));
+      response.setHeader('RateLimit', left.join(', '));
+      if (!taken.allowed) throw tooOften(policy, rate, taken);
+    }
+  }
+
+  /** The shares of this server as things are. */
+  private present(): Readonly<Record<Policy, Rate>> {
+    const servers = this.bounds.servers();
+    if (this.shares?.servers !== servers) {
+      const { perPrincipal, perOrg, unauthenticated, perAgent } = this.bounds;
+      const of = { principal: shareOf(perPrincipal, servers), org: shareOf(perOrg, servers), address: shareOf(unauthenticated, servers), agent: perAgent };
+      this.shares = { servers, of };
+    }
+    return this.shares.of;
+  }
+}
+
+const whose: Readonly<Record<Policy, string>> = {
+  principal: 'this principal asks',
+  org: 'those of this organisation ask',
+  agent: 'this agent asks',
+  address: 'from this address requests without a known credential come',
+};
+
+function tooOften(policy: Policy, { perSecond, burst }: Rate, { retryAfterMs }: Taken): ApiProblem {
+  const detail = `${whose[policy]} more often than this server allows: ${Number(perSecond.toFixed(2))} times a second, and ${burst} times at once`;
+  return new ApiProblem('rate_limited', detail, {
+    members: { policy, perSecond, burst, retryAfterMs },
+    headers: { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) },
+  });
+}

@@ -51,7 +51,7 @@ export class EventsController {
     headers: { 'Berth-Revision': { description: 'The revision that a page shows.', schema: { type: 'string' } } },
     content: eventsContent(),
   })
-  @Problems('unauthenticated', 'forbidden', 'org_suspended', 'invalid_request', 'revision_unknown', 'cursor_gone', 'dependency_unavailable', 'not_ready', 'newer_version', 'too_many_readers', 'projection_timeout')
+  @Problems('unauthenticated', 'forbidden', 'org_suspended', 'rate_limited', 'too_many_requests_in_flight', 'invalid_request', 'revision_unknown', 'cursor_gone', 'dependency_unavailable', 'not_ready', 'newer_version', 'too_many_readers', 'projection_timeout')
   async events(
     @Query({ schema: eventsQuery }) query: EventsQuery,
     @Headers('last-event-id') lastEventId: string | undefined,

@@ -50,7 +50,7 @@ export class HealthController {
   @Requires('metrics:read')
   @ApiBearerAuth('token')
   @ApiExtension('x-scope', 'metrics:read')
-  @Problems('unauthenticated', 'forbidden')
+  @Problems('unauthenticated', 'forbidden', 'rate_limited', 'too_many_requests_in_flight')
   @ApiOperation({ summary: 'What the server counts of itself, for Prometheus' })
   @ApiProduces('text/plain')
   @ApiResponse({ status: 200, description: 'Done.', schema: { type: 'string' } })

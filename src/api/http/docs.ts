@@ -87,7 +87,7 @@ function access({ scope, of }: Pick<RouteDescription, 'scope' | 'of'>) {
   return [Requires(scope, { of }), ApiBearerAuth('token'), ApiExtension('x-scope', scope)];
 }
 
-const accessProblems: readonly ProblemCode[] = ['unauthenticated', 'forbidden', 'org_suspended'];
+const accessProblems: readonly ProblemCode[] = ['unauthenticated', 'forbidden', 'org_suspended', 'rate_limited', 'too_many_requests_in_flight'];
 
 /** Where a body says its revision, the answer's header does, too; see `AnswerInterceptor`. */
 function saysRevision(schema: z.ZodType): boolean {

@@ -18,7 +18,7 @@ import { heartbeatRequest, observationsRequest, observationsResponse, registerRe
 @ApiTags('internal')
 @ApiBearerAuth('agent')
 @UseGuards(AgentGuard)
-@Problems('unauthenticated', 'forbidden', 'invalid_request', 'dependency_unavailable')
+@Problems('unauthenticated', 'forbidden', 'rate_limited', 'too_many_requests_in_flight', 'invalid_request', 'dependency_unavailable')
 @ApiParam({ name: 'id', description: 'Id of the worker.' })
 @Controller('api/internal/v1/workers/:id')
 export class AgentController {

@@ -24,7 +24,7 @@ export class WorkloadsController {
   @Header('Content-Type', 'application/json')
   @ApiOperation({ summary: 'Fetch a workload that the plan names' })
   @ApiResponse({ status: 200, description: 'The workload.', schema: { type: 'object' } })
-  @Problems('invalid_request', 'unauthenticated', 'workload_not_found', 'dependency_unavailable')
+  @Problems('invalid_request', 'unauthenticated', 'rate_limited', 'too_many_requests_in_flight', 'workload_not_found', 'dependency_unavailable')
   async workload(@Param('sha256', { schema: workloadHash }) hash: string, @AgentWorker() worker: WorkerEntries): Promise<Workload> {
     // This server may not have seen yet what another one has streamed to the agent.
     const named = names(worker, hash) || names(await this.dependencies.fresh.worker(worker.id), hash);

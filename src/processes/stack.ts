@@ -11,6 +11,7 @@ import { freePorts, probeHttp } from './embedded/probes';
 import type { RunningServers } from './embedded/servers';
 import { workersDirectoryOf } from './embedded/run-directory';
 import { startServers } from './embedded/servers';
+import { etcdOptions } from './stores';
 
 /** What to bring up, and where it lives. */
 export interface StackOptions {
@@ -28,6 +29,8 @@ export interface StackOptions {
   /** For throw-away data only. */
   readonly unsafeNoFsync?: boolean;
   readonly environment?: NodeJS.ProcessEnv;
+  /** What each kind of process has beside it, such as who it is to the stores. */
+  readonly environmentOf?: { readonly api?: NodeJS.ProcessEnv; readonly control?: NodeJS.ProcessEnv };
   /** Compiled entries of the processes; those of this tree unless given. */
   readonly entriesDirectory?: string;
 }
@@ -106,13 +109,13 @@ async function startProcesses(options: StackOptions, servers: RunningServers, ap
   const localProvider = new LocalProvider({ root: workersDirectory, apiUrl: apis[0]!, agentEntry: join(entriesDirectory, 'agent.js'), address: '127.0.0.1' });
   const children = { api: [] as Child[], control: [] as Child[] };
   const startApi = async (index: number, own: ProcessOptions = {}) => {
-    const child = await startEntry(`api-${index + 1}`, 'api.js', own, { BERTH_API_PORT: String(ports[index]) });
+    const child = await startEntry(`api-${index + 1}`, 'api.js', own, { BERTH_API_PORT: String(ports[index]), ...options.environmentOf?.api });
     children.api[index] = child;
     await untilReady(child, apis[index]!);
     return child;
   };
   const startControl = async (own: ProcessOptions = {}) => {
-    const child = await startEntry(`control-${children.control.length + 1}`, 'control.js', own);
+    const child = await startEntry(`control-${children.control.length + 1}`, 'control.js', own, options.environmentOf?.control);
     children.control.push(child);
     return child;
   };
@@ -143,8 +146,7 @@ function environmentOf(options: StackOptions, servers: RunningServers, apiUrl: s
 }
 
 async function administratorsToken(environment: NodeJS.ProcessEnv, file: string): Promise<string> {
-  const { etcdEndpoints, etcdPrefix } = readSettings(environment);
-  const client = new EtcdClient({ endpoints: etcdEndpoints, prefix: etcdPrefix });
+  const client = new EtcdClient(etcdOptions(readSettings(environment)));
   try {
     return await tokenInFile(client, file, 'of the stack on this machine');
   } finally {

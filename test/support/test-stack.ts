@@ -14,16 +14,17 @@ export interface TestStack extends Stack {
 }
 
 /** Starts api and control processes (compiled, as users run them) for one test file. */
-export async function startTestStack(processes: StackOptions['processes'] = {}, environment: NodeJS.ProcessEnv = {}): Promise<TestStack> {
-  const { etcd, mongodb, temporal } = testServers();
+export async function startTestStack(processes: StackOptions['processes'] = {}, environment: NodeJS.ProcessEnv = {}, differences: Pick<StackOptions, 'external' | 'environmentOf'> = {}): Promise<TestStack> {
+  const servers = testServers();
   const directory = await createRunDirectory('stack', () => undefined);
-  const etcdPrefix = freshPrefix();
+  const etcdPrefix = environment['BERTH_ETCD_PREFIX'] ?? freshPrefix();
   const taskQueue = freshTaskQueue();
   const stack = await startStack({
     directory: directory.path,
     report: () => undefined,
     artifactsDirectory: join(__dirname, '../../examples'),
-    external: { etcd, mongodb, temporal },
+    external: { ...servers, ...differences.external },
+    ...(differences.environmentOf && { environmentOf: differences.environmentOf }),
     processes,
     environment: {
       BERTH_ETCD_PREFIX: etcdPrefix,

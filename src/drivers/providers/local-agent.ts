@@ -125,10 +125,10 @@ export class LocalAgent {
     const output = openSync(this.logFile, 'a', 0o600);
     try {
       const { agentEntry, nodeArguments } = this.command;
-      const { PATH, HOME, LANG, BERTH_FAILPOINTS } = process.env;
+      const { PATH, HOME, LANG, NODE_EXTRA_CA_CERTS, BERTH_FAILPOINTS } = process.env;
       const child = spawn(process.execPath, [...nodeArguments, agentEntry, '--config', this.configFile], {
         cwd: this.place,
-        env: { PATH, HOME, LANG, BERTH_FAILPOINTS },
+        env: { PATH, HOME, LANG, NODE_EXTRA_CA_CERTS, BERTH_FAILPOINTS },
         stdio: ['ignore', output, output],
         detached: true,
       });

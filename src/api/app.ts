@@ -4,6 +4,7 @@ import { NestFactory, Reflector } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Authenticator } from './access/authenticator';
 import { authentication } from './access/guard';
+import { tlsHandshakeTimeoutMs } from '../domain/limits';
 import { ApiModule } from './api-module';
 import { RefusalLog } from './audit/refusal-log';
 import type { ApiDependencies } from './dependencies';
@@ -13,26 +14,33 @@ import { bodyReaders } from './http/body';
 import { requestContext } from './http/context';
 import { refuseUnclearHeaders } from './http/headers';
 import { NestLog } from './http/nest-log';
-import { refuseOtherSites } from './http/own-site';
 import { ProblemFilter } from './http/problem-filter';
 import { boundServer, cutSlowReaders } from './http/server-bounds';
 import { ValidationPipe } from './http/validation';
 import { RequestLimits } from './limits/request-limits';
 import { serveOpenApi } from './openapi';
 
-/** Builds the HTTP API on what it is given; the caller listens, on loopback only. */
-export async function createApi(dependencies: ApiDependencies): Promise<INestApplication> {
+/** PEM. */
+export interface ApiTls {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+/** Builds the HTTP API on what it is given; the caller listens. With a certificate it speaks TLS and nothing else. */
+export async function createApi(dependencies: ApiDependencies, tls?: ApiTls): Promise<INestApplication> {
+  const httpsOptions = tls && { ...tls, handshakeTimeout: tlsHandshakeTimeoutMs };
   const app = await NestFactory.create<NestExpressApplication>(ApiModule.on(dependencies), {
     logger: new NestLog(dependencies.log),
     abortOnError: false,
     bodyParser: false,
+    ...(httpsOptions && { httpsOptions }),
     // Streams of plans never end by themselves.
     forceCloseConnections: true,
   });
   app.disable('x-powered-by');
   app.disable('etag'); // Ours are revisions, not hashes of answers.
   const bounds = boundServer(app.getHttpServer(), dependencies.serverBounds);
-  app.use(requestContext, accessLog(dependencies.log), cutSlowReaders(bounds), refuseUnclearHeaders, refuseOtherSites, authentication(app.get(Authenticator), app.get(RequestLimits)), ...bodyReaders);
+  app.use(requestContext, accessLog(dependencies.log), cutSlowReaders(bounds), refuseUnclearHeaders, authentication(app.get(Authenticator), app.get(RequestLimits)), ...bodyReaders);
   const routes = serveOpenApi(app);
   app.useGlobalPipes(new ValidationPipe());
   app.useGlobalInterceptors(new StandardSchemaSerializerInterceptor(app.get(Reflector)), new AnswerInterceptor());

@@ -214,6 +214,12 @@ export const breakerProbeTimeoutMs = 2_000;
 /** How long etcd may take to say who somebody is: less than any call that waits for it has. */
 export const etcdAuthenticationTimeoutMs = 1_500;
 
+// Listening.
+/** How often the log says that tokens travel in the clear beyond this machine. */
+export const plaintextWarningIntervalMs = 60 * 60 * 1000;
+/** How long a client may take over the handshake of TLS. */
+export const tlsHandshakeTimeoutMs = 10_000;
+
 // Waiting and pages.
 export const waitForTimeoutMsDefault = 30_000;
 export const waitForTimeoutMsMax = 120_000;

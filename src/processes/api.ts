@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import type { Server } from 'node:http';
+import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { createApi } from '../api/app';
-import { assertLoopback } from '../api/loopback';
 import { openEngine, withinBound } from '../engine/connection';
 import { Nudges } from '../engine/nudges';
 import { ObjectRuns } from '../engine/object-runs';
@@ -15,6 +16,7 @@ import { ApiPresence } from '../stores/etcd/presence';
 import { openDocuments } from './documents';
 import type { Settings } from './environment';
 import { readSettings } from './environment';
+import { readTls, renewOnHangup, warnOfPlaintext } from './listening';
 import { createLog } from './log';
 import { Metrics } from './metrics';
 import { requireOneHistory } from './one-history';
@@ -24,7 +26,7 @@ import { migrationLock, openLiveStores, openMembers } from './stores';
 
 /** Entry of an api process: admits requests. As many as wanted run side by side. */
 async function start(settings: Settings, log: Logger): Promise<Running> {
-  assertLoopback(settings.apiHost);
+  const { tls } = settings.listening;
   const metrics = new Metrics(log);
   const live = await openLiveStores(settings, log, metrics, 'api');
   const documents = await openDocuments(settings, metrics, migrationLock(live.leases));
@@ -76,15 +78,20 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
       servers: () => presence.count,
     },
     log,
-  });
+  }, tls && readTls(tls));
   // Before it allows anybody anything, so that the others allow the less.
   await presence.start();
   await app.listen(settings.apiPort, settings.apiHost);
-  const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
-  log.info(`api listens on http://${settings.apiHost}:${port}, on loopback only: there is no authentication yet`);
+  const server = app.getHttpServer() as Server & Pick<SecureServer, 'setSecureContext'>;
+  const { port } = server.address() as AddressInfo;
+  const stopRenewing = tls && renewOnHangup(server, tls, log);
+  const stopWarning = warnOfPlaintext(settings.apiHost, settings.listening, log);
+  log.info(`api listens on http${tls ? 's' : ''}://${settings.apiHost}:${port}`);
   return {
     ended: live.epochEnded,
     stop: async () => {
+      stopRenewing?.();
+      stopWarning();
       await app.close();
       await presence.stop();
       await nudges.settled();

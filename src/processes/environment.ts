@@ -14,6 +14,8 @@ import { formatRate, parseRate } from '../domain/token-bucket';
 import type { EtcdAccess } from '../stores/etcd/access';
 import { etcdAccessOf } from './etcd-access';
 import { isTrustedUrl } from '../domain/trusted-url';
+import type { ListeningSettings } from './listening';
+import { listeningOf } from './listening';
 
 /** What is wrong with the environment, all of it at once, and what to set. */
 export class EnvironmentError extends Error {
@@ -40,6 +42,7 @@ export interface Settings {
   readonly temporalTaskQueue: string;
   readonly apiHost: string;
   readonly apiPort: number;
+  readonly listening: ListeningSettings;
   /** How agents and the local provider reach the API. */
   readonly apiUrl: string;
   readonly artifactsDirectory: string;
@@ -94,6 +97,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
 
   const apiHost = text('BERTH_API_HOST', '127.0.0.1');
   const apiPort = integer('BERTH_API_PORT', 8080, 0, 65_535);
+  const listening = listeningOf(environment, apiHost, problems);
   const settings: Settings = {
     etcdEndpoints: checked('BERTH_ETCD_ENDPOINTS', undefined, (value) => value.split(',').every((part) => isUrl(part, ['http:', 'https:'])), 'http(s) URLs, separated by commas').split(','),
     etcdPrefix: `${checked('BERTH_ETCD_PREFIX', '/ccm', (value) => /^\/[\w./-]*\w$/.test(value), 'a path such as /ccm')}/`,
@@ -106,7 +110,8 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
     temporalTaskQueue: text('BERTH_TEMPORAL_TASK_QUEUE', 'berth'),
     apiHost,
     apiPort,
-    apiUrl: checked('BERTH_API_URL', `http://${apiHost}:${apiPort}`, (value) => isUrl(value, ['http:', 'https:']), 'an http(s) URL'),
+    listening,
+    apiUrl: checked('BERTH_API_URL', `http${listening.tls ? 's' : ''}://${apiHost}:${apiPort}`, (value) => isUrl(value, ['http:', 'https:']), 'an http(s) URL'),
     artifactsDirectory: text('BERTH_ARTIFACTS_DIR', 'artifacts'),
     localWorkersDirectory: environment['BERTH_LOCAL_WORKERS_DIR']?.trim() || undefined,
     retentionMs: duration('BERTH_RETENTION', retentionMsDefault),

@@ -53,7 +53,7 @@ const logOf = (name: string) => readFileSync(join(stack.logsDirectory, `${name}.
 
 async function maintain(workflowType: string): Promise<{ readonly findings: number; readonly summary: string }> {
   const workflowId = `${workflowType}-${stack.taskQueue}-${Date.now()}`;
-  return new Temporal({ connection }).workflow.execute(workflowType, { workflowId, taskQueue: stack.taskQueue, args: [] });
+  return (await new Temporal({ connection }).workflow.execute(workflowType, { workflowId, taskQueue: stack.taskQueue, args: [] })) as { findings: number; summary: string };
 }
 
 test('everything works with no more rights than the roles give, until it has left etcd', async () => {

@@ -29,7 +29,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
   const { tls } = settings.listening;
   const metrics = new Metrics(log);
   const live = await openLiveStores(settings, log, metrics, 'api');
-  const documents = await openDocuments(settings, metrics, migrationLock(live.leases));
+  const documents = await openDocuments(settings, metrics, migrationLock(live.leases), { identity: 'api', log });
   await requireOneHistory(live, documents.auditEvents);
   const members = live.mayMaintain ? openMembers(settings) : new Map<string, EtcdClient>();
   const engine = openEngine({ address: settings.temporalAddress, namespace: settings.temporalNamespace, taskQueue: settings.temporalTaskQueue }, metrics);

@@ -21,7 +21,7 @@ async function start(settings: Settings, log: Logger): Promise<Running> {
   const metrics = new Metrics(log);
   const stopMetrics = settings.metricsPort === undefined ? undefined : await serveMetrics(metrics, settings.metricsPort);
   const live = await openLiveStores(settings, log, metrics, 'control');
-  const documents = await openDocuments(settings, metrics, migrationLock(live.leases));
+  const documents = await openDocuments(settings, metrics, migrationLock(live.leases), { identity: 'control', log });
   await requireOneHistory(live, documents.auditEvents);
   const running = await startControlPlane({
     live,

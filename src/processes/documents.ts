@@ -1,3 +1,4 @@
+import type { Logger } from 'pino';
 import type { Breaker } from '../breaker';
 import type { DefinitionBody } from '../domain/definition';
 import type { Workload } from '../domain/workload';
@@ -17,7 +18,11 @@ import { WorkflowRuns } from '../stores/mongo/workflow-runs';
 import type { Telemetry } from '../telemetry';
 import { UnnamedBodies } from '../stores/mongo/unnamed-bodies';
 import type { BodyCollection } from '../stores/etcd/body-guard';
+import { mongoGranted } from '../stores/mongo/granted-rights';
+import type { MongoIdentity } from '../stores/mongo/rights';
 import type { Settings } from './environment';
+import { RightsMissingError } from './etcd-rights';
+import { checkMongoRights } from './mongo-rights';
 
 /** What MongoDB holds: immutable bodies, and the permanent record. */
 export interface Documents {
@@ -42,11 +47,15 @@ export interface Documents {
  * Connects to MongoDB, and brings its database to where this program knows it. Rejects when MongoDB does not answer, and
  * when a newer program has been at the database.
  */
-export async function openDocuments(settings: Pick<Settings, 'mongodbUri' | 'mongodbDatabase'>, telemetry: Telemetry, oneAtATime: OneAtATime): Promise<Documents> {
+export async function openDocuments(settings: Pick<Settings, 'mongodbUri' | 'mongodbDatabase'>, telemetry: Telemetry, oneAtATime: OneAtATime, who?: { readonly identity: MongoIdentity; readonly log: Logger }): Promise<Documents> {
   const connection = connectMongo({ uri: settings.mongodbUri, database: settings.mongodbDatabase, appName: 'berth', telemetry });
-  await migrate(connection, oneAtATime).catch(async (cause: unknown) => {
+  const prepare = async () => {
+    if (who) checkMongoRights(await mongoGranted(connection, settings.mongodbDatabase), who.identity, who.log);
+    await migrate(connection, oneAtATime);
+  };
+  await prepare().catch(async (cause: unknown) => {
     await connection.close();
-    if (cause instanceof DatabaseNewerError) throw cause;
+    if (cause instanceof DatabaseNewerError || cause instanceof RightsMissingError) throw cause;
     const { host } = new URL(settings.mongodbUri);
     throw new Error(`MongoDB at ${host} cannot be used; is it running, and is BERTH_MONGODB_URI right?`, { cause });
   });

@@ -9,13 +9,14 @@ import { etcdTools } from './embedded/etcd-restore';
 import type { MemberOptions } from './embedded/etcd-restore';
 import type { Settings } from './environment';
 import { berthVersion, readSettings } from './environment';
+import { etcdOptions } from './stores';
 
 type Report = (line: string) => void;
 
 /** Copies the stores that the environment names. */
 export async function backUpStores(environment: NodeJS.ProcessEnv, to: string, report: Report): Promise<Manifest> {
   const settings = storeSettings(environment);
-  const etcd = new EtcdClient({ endpoints: settings.etcdEndpoints, prefix: settings.etcdPrefix });
+  const etcd = new EtcdClient({ ...etcdOptions(settings), access: settings.etcdMaintenanceAccess ?? settings.etcdAccess });
   const mongo = connect(settings);
   try {
     return await backUp({ to, etcd, mongo, revisionOf: (file) => etcdTools(report).revisionOf(file), berthVersion: berthVersion(), nowMs: Date.now, report });
@@ -37,7 +38,7 @@ export async function restoreStores(environment: NodeJS.ProcessEnv, { member, ..
   const settings = storeSettings(environment);
   const mongo = connect(settings);
   try {
-    return await restore({ ...wishes, prefix: settings.etcdPrefix, mongo, tools: etcdTools(report, member), nowMs: Date.now, report });
+    return await restore({ ...wishes, prefix: settings.etcdPrefix, etcdUser: (settings.etcdMaintenanceAccess ?? settings.etcdAccess)?.user, mongo, tools: etcdTools(report, member), nowMs: Date.now, report });
   } finally {
     await mongo.close();
   }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Epochs } from '../domain/epochs';
 import { firstRevisionAfter, nextEpochs, positionOf } from '../domain/epochs';
 import { restoreRevisionGapMin } from '../domain/limits';
+import type { EtcdAccess } from '../stores/etcd/access';
 import { EtcdClient } from '../stores/etcd/client';
 import { readEpochs, writeEpochs } from '../stores/etcd/epoch';
 import { StoreMaintenance } from '../stores/etcd/maintenance';
@@ -41,6 +42,8 @@ export interface RestoreOptions {
   /** Missing or empty. */
   readonly dataDirectory: string;
   readonly prefix: string;
+  /** Users come back with the copy: where etcd asked for one, it takes an administrator of then to finish. */
+  readonly etcdUser?: EtcdAccess['user'] | undefined;
   readonly mongo: MongoConnection;
   /** MongoDB was not lost: it is ahead of the copy, and stays. */
   readonly keepMongodb: boolean;
@@ -75,7 +78,7 @@ export async function restore(options: RestoreOptions): Promise<Restoration> {
   let restored: Restoration | undefined;
   const wanted = { snapshotFile: join(from, etcdFile), dataDirectory: options.dataDirectory, bumpRevision: firstRevision - Number(lastGoodRevision) };
   await tools.restore(wanted, async (url) => {
-    const etcd = new EtcdClient({ endpoints: [url], prefix: options.prefix });
+    const etcd = new EtcdClient({ endpoints: [url], prefix: options.prefix, access: options.etcdUser && { user: options.etcdUser } });
     try {
       await requireRestored(etcd, former, firstRevision);
       if (!keepMongodb) await markUnderWay(manifest, mongo);

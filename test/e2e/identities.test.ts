@@ -7,9 +7,11 @@ import { deployEtcdRoles } from '../../src/processes/deploy';
 import type { EtcdClient } from '../../src/stores/etcd/client';
 import { keys } from '../../src/stores/etcd/keys';
 import { maintenanceUser } from '../../src/stores/etcd/role-administration';
+import { mongoNeeds } from '../../src/stores/mongo/rights';
 import { Client, noopComponent } from '../support/client';
 import type { InstanceReply } from '../support/client';
 import { closeClients, openClient, OwnEtcd } from '../support/etcd';
+import { MongoRecorder } from '../support/mongo-recorder';
 import { testServers } from '../support/servers';
 import type { TestStack } from '../support/test-stack';
 import { startTestStack } from '../support/test-stack';
@@ -21,6 +23,7 @@ let stack: TestStack;
 let api: Client;
 let root: EtcdClient;
 let connection: Connection;
+let recorders: { readonly api: MongoRecorder; readonly control: MongoRecorder };
 
 const password = (user: string) => readFileSync(join(passwords, user), 'utf8').trim();
 const as = (user: string, variable = 'BERTH_ETCD') => ({ [`${variable}_USERNAME`]: user, [`${variable}_PASSWORD_FILE`]: join(passwords, user) });
@@ -32,10 +35,12 @@ beforeAll(async () => {
   expect(await deploy({}, false)).toContain('make user berth-api');
   await deploy({}, true);
   root = clientOf('root');
+  const { mongodb } = testServers();
+  recorders = { api: await MongoRecorder.to(mongodb), control: await MongoRecorder.to(mongodb) };
   stack = await startTestStack(
     {},
     { BERTH_ETCD_PREFIX: prefix, BERTH_RETENTION: '0s', ...as('berth-admin') },
-    { external: { etcd: etcd.url }, environmentOf: { api: as('berth-api'), control: { ...as('berth-control'), ...as(maintenanceUser, 'BERTH_ETCD_MAINTENANCE') } } },
+    { external: { etcd: etcd.url }, environmentOf: environments() },
   );
   api = new Client(stack.apis[0]!);
   connection = await Connection.connect({ address: testServers().temporal });
@@ -45,9 +50,15 @@ afterAll(async () => {
   await connection?.close();
   await stack?.end();
   closeClients();
+  Object.values(recorders ?? {}).forEach((recorder) => recorder.close());
   await etcd?.remove();
   rmSync(passwords, { recursive: true, force: true });
 }, 60_000);
+
+const environments = () => ({
+  api: { ...as('berth-api'), BERTH_MONGODB_URI: recorders.api.uri },
+  control: { ...as('berth-control'), ...as(maintenanceUser, 'BERTH_ETCD_MAINTENANCE'), BERTH_MONGODB_URI: recorders.control.uri },
+});
 
 const logOf = (name: string) => readFileSync(join(stack.logsDirectory, `${name}.log`), 'utf8');
 
@@ -74,6 +85,13 @@ test('everything works with no more rights than the roles give, until it has lef
   await api.until('the outbox is empty', async () => (await root.list(keys.outboxPrefix)).entries.length === 0);
   for (const name of ['api-1', 'control-1']) expect(logOf(name)).not.toMatch(/permission denied|which \w+ never does/i);
 }, 180_000);
+
+test.each(['api', 'control'] as const)('%s asked MongoDB for nothing that its role does not hold', (identity) => {
+  const held = new Set(mongoNeeds[identity].flatMap(({ collection, actions }) => actions.map((action) => `${action} ${collection}`)));
+  const { asked } = recorders[identity];
+  expect([...asked].filter((each) => !held.has(each))).toEqual([]);
+  expect([...asked].sort()).toEqual(expect.arrayContaining(['find audit_events', 'find schema_migrations']));
+});
 
 test('the roles hold nothing that is to be done again, nor anything that is too much', async () => {
   expect(await deploy(as('root'), false)).toEqual([]);

@@ -51,6 +51,8 @@ export interface MongoConnection {
    * While the server does not answer that is said at once. Operations have names from a small set: they are counted by name.
    */
   attempt<T>(operation: string, run: () => Promise<T>): Promise<T>;
+  /** Asks the server itself something. */
+  command(command: Document): Promise<Document>;
   /** Rejects when the server cannot be reached. */
   ping(): Promise<void>;
   readonly breaker: Breaker;
@@ -97,6 +99,7 @@ export function connectMongo(options: MongoOptions): MongoConnection {
     collection: (name) => database.collection(name),
     collectionNames: () => attempt('list its collections', async () => (await database.listCollections({}, { nameOnly: true }).toArray()).map(({ name }) => name)),
     attempt,
+    command: (command) => attempt('answer a command', () => database.command(command)),
     ping: () => attempt('answer a ping', async () => void (await database.command({ ping: 1 }))),
     breaker,
     telemetry,

@@ -221,13 +221,13 @@ describe('an org that takes nothing new', () => {
   const creations: ReadonlyArray<readonly [what: string, path: string, body: unknown]> = [
     ['instance', instances, web],
     ['definition', definitions, webDocument({ version: '2.0.0' })],
-    ['template', templates, { ...smallTemplate, name: 'other' }],
-    ['worker', workers, { template: 'small' }],
+    ['template', templates, { ...smallTemplate, name: 'other', org: 'default' }],
+    ['worker', workers, { template: 'small', org: 'default' }],
   ];
 
   test.each(creations)('gets no %s, while suspended or while it is deleted, and what it has goes on', async (_what, path, body) => {
     await objects.definition();
-    await objects.template();
+    await objects.template({ ...smallTemplate, org: 'default' });
     const { id } = await objects.instance();
     await tenants.org('default', { suspended: true });
     const before = await api.keys();

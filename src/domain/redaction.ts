@@ -16,6 +16,8 @@ const credentials: ReadonlyArray<readonly [RegExp, string]> = [
   [/\b((?:proxy-)?authorization|(?:set-)?cookie)(\s{0,8}[:=]\s{0,8})(?:[^\\"'\r\n]|\\["'])+/gi, `$1$2${redacted}`],
   // Passwords in addresses, which may hold an @ themselves.
   [/\b([a-z][a-z0-9+.-]{1,30}:\/\/[^\s/?#@:"'\\]*):[^\s/?#"'\\]*@/gi, `$1:${redacted}@`],
+  // As gRPC tells of an address that it cannot resolve.
+  [/\b(dns:\/{0,3}[^\s/?#@:"'\\]{0,100}):[^\s/?#"'\\]{0,200}@/gi, `$1:${redacted}@`],
   // Parameters of a query.
   [/([?&](?:access_token|id_token|refresh_token|token|api_?key|password|passwd|secret|client_secret)=)[^&\s#"'\\]+/gi, `$1${redacted}`],
 ];

@@ -17,6 +17,7 @@ describe('a text is told without', () => {
     ['the password of MongoDB', 'cannot reach mongodb://berth:s3cr%40t@127.0.0.1:27017,other:27017/berth?x=1', 'cannot reach mongodb://berth:[redacted]@127.0.0.1:27017,other:27017/berth?x=1'],
     ['a password that holds an @', 'http://root:p@ss@etcd:2379', 'http://root:[redacted]@etcd:2379'],
     ['a password without a user', 'redis://:hunter22@cache', 'redis://:[redacted]@cache'],
+    ['a password in an address as gRPC has it', 'failed for target dns:root:hunter22@127.0.0.1:9', 'failed for target dns:root:[redacted]@127.0.0.1:9'],
     ['a parameter', 'GET /api/v1/events?token=abc123&kind=Instance', 'GET /api/v1/events?token=[redacted]&kind=Instance'],
   ])('%s', (_what, text, told) => {
     expect(redact(text)).toBe(told);
@@ -42,7 +43,7 @@ describe('a text stays as it is where there is', () => {
 });
 
 it('a long text that is made to be slow is not', () => {
-  const pieces = ['eyJ-', 'eyJa.', 'berth_', 'berth_a1_', 'Bearer ', 'cookie', 'a://b:', '?token=', 'a://', '://:@'];
+  const pieces = ['eyJ-', 'eyJa.', 'berth_', 'berth_a1_', 'Bearer ', 'cookie', 'a://b:', 'dns:', 'dns:a:', '?token=', 'a://', '://:@'];
   for (const piece of pieces) {
     const text = piece.repeat(1_000_000 / piece.length);
     // Quadratic would be minutes, and the end of this test's time.

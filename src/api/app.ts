@@ -11,7 +11,7 @@ import type { ApiDependencies } from './dependencies';
 import { accessLog } from './http/access-log';
 import { AnswerInterceptor } from './http/answer';
 import { bodyReaders } from './http/body';
-import { requestContext } from './http/context';
+import { refuseUnusableKey, requestContext } from './http/context';
 import { refuseUnclearHeaders } from './http/headers';
 import { NestLog } from './http/nest-log';
 import { ProblemFilter } from './http/problem-filter';
@@ -40,7 +40,7 @@ export async function createApi(dependencies: ApiDependencies, tls?: ApiTls): Pr
   app.disable('x-powered-by');
   app.disable('etag'); // Ours are revisions, not hashes of answers.
   const bounds = boundServer(app.getHttpServer(), dependencies.serverBounds);
-  app.use(requestContext, accessLog(dependencies.log), cutSlowReaders(bounds), refuseUnclearHeaders, authentication(app.get(Authenticator), app.get(RequestLimits)), ...bodyReaders);
+  app.use(requestContext, accessLog(dependencies.log), cutSlowReaders(bounds), refuseUnclearHeaders, authentication(app.get(Authenticator), app.get(RequestLimits)), refuseUnusableKey, ...bodyReaders);
   const routes = serveOpenApi(app);
   app.useGlobalPipes(new ValidationPipe());
   app.useGlobalInterceptors(new StandardSchemaSerializerInterceptor(app.get(Reflector)), new AnswerInterceptor());

@@ -38,10 +38,25 @@ function describe(app: NestExpressApplication): OpenAPIObject {
     .setVersion('1')
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'The token of a principal. `x-scope` of an operation says what it must be good for.' }, 'token')
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: "An agent's token, for the internal API." }, 'agent')
+    .setOpenAPIVersion('3.1.0')
     .build();
-  const document = SwaggerModule.createDocument(app, config, { operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}` });
+  const document = SwaggerModule.createDocument(app, config, {
+    operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
+    standardSchemaConverter: jsonSchemaOf,
+  });
   document.components = { ...document.components, schemas: { ...document.components?.schemas, Problem: problemSchema } };
   return document;
+}
+
+/** The schemas of OpenAPI 3.0, which come without being asked for, can say neither what keys may be nor what stands first in a list. */
+function jsonSchemaOf(schema: unknown, { schemaType }: { readonly schemaType: 'input' | 'output' }) {
+  const { $schema: _version, $defs = {}, ...own } = (schema as SaysItsSchema)['~standard'].jsonSchema[schemaType]({ target: 'draft-2020-12' });
+  return { schema: own, components: $defs as Record<string, unknown> };
+}
+
+/** What zod's schemas, and those made of them, can do. */
+interface SaysItsSchema {
+  readonly '~standard': { readonly jsonSchema: Readonly<Record<'input' | 'output', (options: { readonly target: 'draft-2020-12' }) => Record<string, unknown>>> };
 }
 
 const problemSchema = {

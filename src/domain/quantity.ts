@@ -11,15 +11,18 @@ const bytesPerUnit: Readonly<Record<string, bigint>> = {
   T: 1000n ** 4n,
 };
 
+/** How amounts are written: of CPU in cores or millicores, of memory and storage with their unit. */
+export const cpuPattern = /^(?:(\d{1,9})m|(\d{1,9})(?:\.(\d{1,3}))?)$/;
+export const bytesPattern = /^(\d{1,9})(?:\.(\d{1,3}))?([KMGT]i|[kMGT])$/;
+
 /**
  * Reads an amount of CPU: cores (`2`, `0.25`) or millicores (`250m`). Undefined when it is anything else,
  * or finer than a millicore. Works on the digits, for 0.29 * 1000 is not 290 in floating point.
  */
 export function parseCpuMillicores(text: string): number | undefined {
-  const millicores = /^(\d{1,9})m$/.exec(text);
-  if (millicores !== null) return Number(millicores[1]);
-  const cores = /^(\d{1,9})(?:\.(\d{1,3}))?$/.exec(text);
-  return cores === null ? undefined : Number(cores[1] + (cores[2] ?? '').padEnd(3, '0'));
+  const [matched, millicores, cores, decimals = ''] = cpuPattern.exec(text) ?? [];
+  if (matched === undefined) return undefined;
+  return Number(millicores ?? `${cores}${decimals.padEnd(3, '0')}`);
 }
 
 /**
@@ -27,7 +30,7 @@ export function parseCpuMillicores(text: string): number | undefined {
  * than was asked for. Undefined when it is anything else; a bare number is, for its unit would be a guess.
  */
 export function parseMebibytes(text: string): number | undefined {
-  const parts = /^(\d{1,9})(?:\.(\d{1,3}))?([KMGT]i|[kMGT])$/.exec(text);
+  const parts = bytesPattern.exec(text);
   if (parts === null) return undefined;
   const thousandths = BigInt(parts[1] + (parts[2] ?? '').padEnd(3, '0'));
   const thousandthBytes = thousandths * bytesPerUnit[parts[3]!]!;

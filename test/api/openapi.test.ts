@@ -5,7 +5,7 @@ interface Operation {
   readonly summary: string;
   readonly description?: string;
   readonly tags: readonly string[];
-  readonly parameters: ReadonlyArray<{ readonly name: string; readonly in: string; readonly required?: boolean }>;
+  readonly parameters: ReadonlyArray<{ readonly name: string; readonly in: string; readonly required?: boolean; readonly schema: Readonly<Record<string, unknown>> }>;
   readonly requestBody?: { readonly content: Readonly<Record<string, unknown>> };
   readonly responses: Readonly<Record<string, { readonly description: string; readonly content?: Readonly<Record<string, { readonly schema?: unknown }>> }>>;
 }
@@ -164,6 +164,20 @@ test('reads say how fresh they are and take minRevision; changes take an idempot
       expect(operation.responses['409']?.description).toContain('idempotency_key_reuse');
     }
   }
+});
+
+test('what is decided before a request comes to its route is documented at every route', () => {
+  for (const { route, operation } of operations) {
+    expect({ route, statuses: Object.keys(operation.responses) }).toEqual({ route, statuses: expect.arrayContaining(['400', '408', '413', '415', '429', '431', '500']) });
+  }
+});
+
+test('notations say how they are written, and maps what their keys may be', () => {
+  const { timeout, limit } = Object.fromEntries(document.paths['/api/v1/instances']!['get']!.parameters.map((parameter) => [parameter.name, parameter.schema]));
+  expect(limit).toMatchObject({ type: 'integer', minimum: 1 });
+  expect('1h30m').toMatch(new RegExp(timeout!['pattern'] as string));
+  expect('soon').not.toMatch(new RegExp(timeout!['pattern'] as string));
+  expect(document.components.schemas['CreateInstance']).toMatchObject({ properties: { labels: { propertyNames: { type: 'string' }, maxProperties: 64 } } });
 });
 
 test('definitions may be sent as JSON or YAML', () => {

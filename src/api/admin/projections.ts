@@ -25,7 +25,7 @@ export const rebuildable = oneOf(['live']);
 
 export const rebuildQuery = section({
   subject: objectId.optional().meta({ description: 'Only this object; everything by default.' }),
-  dryRun: oneOf(['true', 'false']).optional().meta({ description: 'Only true: the live store is what decisions are made on, and is never overwritten.' }),
+  dryRun: oneOf(['true', 'false']).optional().meta({ enum: ['true'], description: 'Only true: the live store is what decisions are made on, and is never overwritten.' }),
 });
 export type RebuildQuery = z.output<typeof rebuildQuery>;
 
@@ -52,7 +52,7 @@ export const rebuildView = z
     compared: z.int().meta({ description: 'Live objects that were compared field by field.' }),
     events: z.int(),
     differences: z
-      .array(z.object({ kind: z.string(), id: z.string(), path: z.string(), live: z.unknown(), rebuilt: z.unknown() }))
+      .array(z.object({ kind: z.string(), id: z.string(), path: z.string(), live: z.unknown().optional(), rebuilt: z.unknown().optional() }))
       .meta({ description: 'An empty path is the whole object; what is absent on one side is left out.' }),
     differencesTotal: z.int().meta({ description: 'Of which the first are listed.' }),
     gaps: z.array(z.object({ subject: z.string(), after: z.int(), before: z.int() })).meta({ description: 'Where the log lacks events; these objects are not compared.' }),

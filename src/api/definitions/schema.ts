@@ -33,7 +33,7 @@ import { list, map, oneOf, section, text, wholeNumber, withRule } from '../docum
 const signals = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP'] as const;
 
 // A NUL ends a string for the operating system, so that what runs would not be what was written.
-const plainText = text('text without NUL characters (numbers and true or false in quotes)', /^[^\0]*$/);
+const plainText = text('text without NUL characters (numbers and true or false in quotes)', /^[^\u0000]*$/);
 
 const ports = list(
   section({
@@ -60,7 +60,7 @@ const readiness = withRule(
     if ((http === undefined) !== (tcp === undefined)) return undefined;
     return { path: [], expected: 'either http or tcp', found: http === undefined ? 'neither' : 'both' };
   },
-);
+).meta({ oneOf: [{ required: ['http'] }, { required: ['tcp'] }] });
 
 const component = withRule(
   section({
@@ -85,10 +85,15 @@ const component = withRule(
     const found = command.length === 0 ? 'none' : 'an empty name';
     return { path: ['command'], expected: 'a command with the name of a program', found };
   },
-);
+).meta({
+  anyOf: [
+    { required: ['runtime'], properties: { runtime: { const: 'noop' } } },
+    { required: ['command'], properties: { command: { minItems: 1, prefixItems: [{ minLength: 1 }] } } },
+  ],
+});
 
 const artifact = section({
-  uri: text('a file: URI relative to the artifacts directory, such as file:labs/campus.yaml', /^file:[^\0\\?#]+$/),
+  uri: text('a file: URI relative to the artifacts directory, such as file:labs/campus.yaml', /^file:[^\u0000\\?#]+$/),
   format: oneOf(['cml', 'text']),
   path: relativePath,
   sha256: sha256.optional(),
@@ -122,7 +127,7 @@ export const definitionDocument = section({
   version,
   description: text(
     `text of at most ${descriptionCharactersMax} characters`,
-    new RegExp(`^[^\\0]{0,${descriptionCharactersMax}}$`),
+    new RegExp(`^[^\\u0000]{0,${descriptionCharactersMax}}$`, 'u'),
   ).optional(),
   labels: labels.optional(),
   components: list(component, componentsMax, 'components').min(1, { error: 'at least one component' }),

@@ -1,6 +1,6 @@
 import semver from 'semver';
 import { z } from 'zod';
-import { formatDurationMs, parseDurationMs } from '../../domain/duration';
+import { durationPattern, formatDurationMs, parseDurationMs } from '../../domain/duration';
 import {
   componentCpuMillicoresMax,
   componentMemoryMibMax,
@@ -11,8 +11,8 @@ import {
   nameCharactersMax,
   versionCharactersMax,
 } from '../../domain/limits';
-import { parseCpuMillicores, parseMebibytes } from '../../domain/quantity';
-import { map, notation, section, text, wholeNumber } from './schema';
+import { bytesPattern, cpuPattern, parseCpuMillicores, parseMebibytes } from '../../domain/quantity';
+import { map, notation, section, text, wholeNumber, written } from './schema';
 
 /** The notations that documents of every kind share. */
 
@@ -30,26 +30,34 @@ export const portName = text(
 
 export const portNumber = wholeNumber(1, 65_535);
 
+const versionPattern =
+  /^(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})\.(0|[1-9]\d{0,14})(-(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*)?$/;
+
 /** A version that compares: build metadata is refused, for 1.0.0+a and 1.0.0+b would be equal and yet two. */
 export const version = notation(
-  z.string({ error: 'a semantic version in quotes, such as "1.2.3"' }).max(versionCharactersMax, {
+  written('a semantic version in quotes, such as "1.2.3"', versionPattern).max(versionCharactersMax, {
     error: `a version of at most ${versionCharactersMax} characters`,
   }),
   'a semantic version such as 1.2.3 or 1.2.3-rc.1',
-  (written) => (semver.valid(written) === written ? written : undefined),
+  (version) => (semver.valid(version) === version ? version : undefined),
 );
 
+const sha256Pattern = /^[0-9a-fA-F]{64}$/;
+
 export const sha256 = notation(
-  z.string({ error: 'a SHA-256 hash' }),
+  written('a SHA-256 hash', sha256Pattern),
   'a SHA-256 hash of 64 hexadecimal digits',
-  (written) => (/^[0-9a-fA-F]{64}$/.test(written) ? written.toLowerCase() : undefined),
+  (hash) => (sha256Pattern.test(hash) ? hash.toLowerCase() : undefined),
 );
+
+/** Segments between single slashes, none of them `.` or `..`. */
+const relativePathPattern = /^(?!\.{1,2}(\/|$))[^/\\\u0000-\u001f\u007f-\u009f]+(\/(?!\.{1,2}(\/|$))[^/\\\u0000-\u001f\u007f-\u009f]+)*$/;
 
 /** A path inside the instance's directory, in the one way of writing it. */
 export const relativePath = notation(
-  z.string({ error: 'a path' }),
+  written('a path', relativePathPattern).meta({ maxLength: filePathCharactersMax }),
   `a relative path inside the instance's directory, such as conf/app.json (at most ${filePathCharactersMax} characters)`,
-  (written) => (isRelativePath(written) ? written : undefined),
+  (path) => (path.length <= filePathCharactersMax && relativePathPattern.test(path) ? path : undefined),
 );
 
 const labelName = text(
@@ -60,7 +68,8 @@ const labelName = text(
 const labelValue = text(
   `text of at most ${labelValueCharactersMax} characters on one line (numbers and true or false in quotes)`,
   new RegExp(`^[^\\p{Cc}\\p{Surrogate}]{0,${labelValueCharactersMax}}$`, 'u'),
-);
+  // Classes of characters are not in the patterns that every reader of the document knows, and half a pair is in no text of theirs.
+).meta({ pattern: `^[^\\u0000-\\u001f\\u007f-\\u009f]{0,${labelValueCharactersMax}}$` });
 
 export const labels = map(labelName, labelValue, labelsMax, 'labels');
 
@@ -71,7 +80,7 @@ export const labelsPatch = map(labelName, labelValue.nullable(), 2 * labelsMax, 
 export function duration(fromMs: number, toMs: number) {
   const bounds = `from ${formatDurationMs(fromMs)} to ${formatDurationMs(toMs)}`;
   const expected = `a duration such as 500ms, 10s or 1h30m, ${bounds}`;
-  return notation(z.string({ error: expected }), expected, (written) => within(parseDurationMs(written), fromMs, toMs));
+  return notation(written(expected, durationPattern, 'duration-with-units'), expected, (given) => within(parseDurationMs(given), fromMs, toMs));
 }
 
 export const cpu = millicores(componentCpuMillicoresMax);
@@ -84,26 +93,26 @@ export const resources = section({ cpu, memory, storage });
 /** Cores or millicores → millicores. */
 export function millicores(max: number) {
   return notation(
-    z.union([z.number(), z.string()], { error: 'an amount of CPU such as 0.2 or 200m' }),
+    z.union([cores(max / 1000), written('an amount of CPU', cpuPattern, 'cpu')], { error: 'an amount of CPU such as 0.2 or 200m' }),
     `an amount of CPU in cores or millicores, such as 0.2 or 200m, at most ${max / 1000}`,
-    (written) => within(parseCpuMillicores(written), 0, max),
+    (given) => within(parseCpuMillicores(given), 0, max),
   );
 }
 
 /** An amount with its unit → MiB. */
 export function mebibytes(maxMib: number) {
   const expected = `an amount with its unit, such as 64Mi, 1.5Gi or 500M, at most ${maxMib / 1024 / 1024}Ti`;
-  return notation(z.string({ error: expected }), expected, (written) => within(parseMebibytes(written), 0, maxMib));
+  return notation(written(expected, bytesPattern, 'bytes-with-unit'), expected, (given) => within(parseMebibytes(given), 0, maxMib));
 }
 
 function within(value: number | undefined, from: number, to: number): number | undefined {
   return value !== undefined && value >= from && value <= to ? value : undefined;
 }
 
-function isRelativePath(path: string): boolean {
-  return (
-    path.length <= filePathCharactersMax &&
-    !/[\p{Cc}\\]/u.test(path) &&
-    path.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..')
-  );
+/** What is a multiple of a thousandth but for how binary numbers are written is one: 0.29 came out of somebody's sum as 0.29000000000000004. */
+function cores(max: number) {
+  return z
+    .number()
+    .meta({ minimum: 0, maximum: max, multipleOf: 0.001 })
+    .transform((given) => Number(given.toPrecision(12)));
 }

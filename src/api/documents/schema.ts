@@ -54,7 +54,8 @@ export function map<Key extends z.core.$ZodRecordKey, Value extends z.core.SomeT
 ) {
   return z
     .record(key, value, { error: `an object of ${of}` })
-    .refine((entries) => Object.keys(entries).length <= max, { error: `at most ${max} ${of}` });
+    .refine((entries) => Object.keys(entries).length <= max, { error: `at most ${max} ${of}` })
+    .meta({ maxProperties: max });
 }
 
 /** What a rule between the fields of a section found. */
@@ -81,6 +82,11 @@ export function withRule<Schema extends z.ZodType>(
     },
     { when: ({ value }) => typeof value === 'object' && value !== null },
   );
+}
+
+/** Text in a notation: what the API documents of it, for whom `notation` refuses more than a pattern can say. */
+export function written(error: string, pattern: RegExp, format?: string) {
+  return z.string({ error }).meta({ pattern: pattern.source, ...(format !== undefined && { format }) });
 }
 
 /** Text, or also a number, that is written in a notation of its own; `parse` answers undefined to what it cannot read. */

@@ -4,8 +4,8 @@ import { beginning, partsOf } from '../../domain/event-position';
 import type { Kind } from '../../domain/header';
 import { eventFilterValuesMax, eventPageSizeDefault, eventPageSizeMax, eventPollWaitMsMax } from '../../domain/limits';
 import { duration } from '../documents/scalars';
-import { notation, oneOf, section, text, withRule } from '../documents/schema';
-import { labelsFilter, objectId, ownerFields, readFields } from '../http/queries';
+import { notation, oneOf, section, text, withRule, written } from '../documents/schema';
+import { labelsFilter, numberParameter, objectId, ownerFields, readFields } from '../http/queries';
 
 const kinds = ['Instance', 'Worker', 'Definition', 'WorkerTemplate', 'Org', 'Project', 'Principal', 'Token'] as const satisfies readonly Kind[];
 const eventType = text('a type of event, or the beginning of one and a *', /^[a-z][a-z0-9.-]{0,100}\*?$|^\*$/);
@@ -28,8 +28,8 @@ const filterFields = {
 };
 
 /** A position as a reader names it; whether the store has come so far is another question. */
-export const eventCursor = notation(z.string({ error: 'a cursor' }), 'the id of an event, a nextCursor, or 0', (written): EventPosition | undefined =>
-  written === beginning || partsOf(written) !== undefined ? written : undefined,
+export const eventCursor = notation(written('a cursor', /^(0|\d{4}-0000\d{15}-\d{4})$/), 'the id of an event, a nextCursor, or 0', (position): EventPosition | undefined =>
+  position === beginning || partsOf(position) !== undefined ? position : undefined,
 );
 
 const fields = section({
@@ -37,10 +37,7 @@ const fields = section({
   ...filterFields,
   cursor: eventCursor.optional().meta({ description: 'Events after this one: the id of an event, a nextCursor, or 0 for all there are.' }),
   revision: readFields.minRevision.meta({ description: 'Events after this revision, such as that of a list.' }),
-  limit: notation(z.string({ error: 'a number' }), `a whole number from 1 to ${eventPageSizeMax}`, (written) => {
-    const value = Number(written);
-    return /^\d{1,5}$/.test(written) && value >= 1 && value <= eventPageSizeMax ? value : undefined;
-  })
+  limit: numberParameter(1, eventPageSizeMax)
     .optional()
     .meta({ description: `Events in an answer to a poll; ${eventPageSizeDefault} by default.` }),
   wait: duration(0, eventPollWaitMsMax).optional().meta({ description: 'How long a poll waits for an event when there is none yet, such as 30s.' }),

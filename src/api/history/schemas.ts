@@ -1,12 +1,10 @@
 import { z } from 'zod';
 import { changeTypes } from '../../domain/object-state';
-import { notation, section, withRule } from '../documents/schema';
-import { pageFields, readFields, revisionNumber } from '../http/queries';
+import { notation, section, withRule, written } from '../documents/schema';
+import { pageFields, readFields, revisionNumber, wholeNumberOrText } from '../http/queries';
 import type { DeepReadonly } from '../http/views';
 
-const sequenceNumber = notation(z.union([z.string(), z.int({ error: 'a whole number' })], { error: 'a number' }), 'a whole number', (written) =>
-  /^\d{1,15}$/.test(written) ? Number(written) : undefined,
-);
+const sequenceNumber = wholeNumberOrText('a sequence number');
 
 /** For pages of what follows one another by sequence. */
 export const sequencePageFields = {
@@ -18,8 +16,9 @@ export const sequencePageFields = {
 export const historyQuery = section(sequencePageFields);
 export type HistoryQuery = z.output<typeof historyQuery>;
 
-const isoTime = notation(z.string({ error: 'a time' }), 'a time in ISO 8601 with its zone, such as 2026-11-21T10:00:00Z', (written) => {
-  const ms = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/.test(written) ? Date.parse(written) : NaN;
+const isoTimePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/;
+const isoTime = notation(written('a time', isoTimePattern, 'date-time'), 'a time in ISO 8601 with its zone, such as 2026-11-21T10:00:00Z', (given) => {
+  const ms = isoTimePattern.test(given) ? Date.parse(given) : NaN;
   return Number.isNaN(ms) ? undefined : ms;
 });
 
@@ -41,7 +40,10 @@ export const snapshotQuery = withRule(
 );
 export type SnapshotQuery = z.output<typeof snapshotQuery>;
 
-export const rollbackRequest = withRule(section(momentFields), (given) => onlyOne(given, ['revision', 'sequence'])).meta({ id: 'Rollback' });
+export const rollbackRequest = withRule(section(momentFields), (given) => onlyOne(given, ['revision', 'sequence'])).meta({
+  id: 'Rollback',
+  oneOf: [{ required: ['revision'] }, { required: ['sequence'] }],
+});
 export type RollbackRequest = z.output<typeof rollbackRequest>;
 
 function onlyOne<Given extends object>(given: Given, names: ReadonlyArray<keyof Given & string>) {

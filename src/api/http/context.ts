@@ -53,7 +53,6 @@ const admitted = new WeakMap<Request, Admitted>();
 export function requestContext(request: Request, response: Response, next: NextFunction): void {
   const given = request.get('X-Request-Id');
   const requestId = given !== undefined && isPrintable(given, requestIdCharactersMax) ? given : mintId('request');
-  const mutates = ['POST', 'PATCH', 'DELETE'].includes(request.method);
   const ownKey = request.get('Idempotency-Key');
   const usable = ownKey !== undefined && isPrintable(ownKey, idempotencyKeyCharactersMax);
   const idempotency = { key: usable ? ownKey : mintId('key'), given: usable };
@@ -62,8 +61,21 @@ export function requestContext(request: Request, response: Response, next: NextF
   response.set({ 'X-Request-Id': requestId, traceparent, 'Cache-Control': 'no-store' });
   // The ETag is the spec's: a 304 made from it would hide a change of status.
   delete request.headers['if-none-match'];
-  if (mutates && request.path.startsWith('/api/v1/')) response.set('Idempotency-Key', idempotency.key);
-  next(ownKey === undefined || usable ? undefined : unusableKey());
+  if (mutates(request) && request.path.startsWith('/api/v1/')) response.set('Idempotency-Key', idempotency.key);
+  next();
+}
+
+/**
+ * Express middleware for after it is known who asks: what is wrong with a request is not for strangers to hear. A key
+ * that is not understood must not be passed over where something is done; what reads or knows no such method needs none.
+ */
+export function refuseUnusableKey(request: Request, _response: Response, next: NextFunction): void {
+  const isUnusable = mutates(request) && request.get('Idempotency-Key') !== undefined && !contextOf(request).idempotency.given;
+  next(isUnusable ? unusableKey() : undefined);
+}
+
+function mutates({ method }: Request): boolean {
+  return ['POST', 'PATCH', 'DELETE'].includes(method);
 }
 
 export function contextOf(request: Request): Known {

@@ -2,6 +2,7 @@ import { applyDecorators, HttpCode, SerializeOptions, UseGuards } from '@nestjs/
 import { ApiBearerAuth, ApiExtension, ApiHeader, ApiOperation, ApiResponse } from '@nestjs/swagger';
 import { z } from 'zod';
 import type { Kind } from '../../domain/header';
+import { idempotencyKeyCharactersMax } from '../../domain/limits';
 import type { Scope } from '../../domain/scopes';
 import { OpenToAll, Requires } from '../access/requires';
 import { NoBody } from './body';
@@ -40,8 +41,8 @@ export function Mutates(route: RouteDescription & { readonly status: 200 | 201 |
     // What creates something takes a body, and what says so.
     ...(route.status === 201 || route.takesBody ? [] : [UseGuards(NoBody)]),
     ApiOperation({ summary: route.summary, ...(route.description !== undefined && { description: route.description }) }),
-    ApiHeader({ name: 'Idempotency-Key', required: false, description: 'The same key again repeats the answer, not the deed; made and returned when absent.' }),
-    ...(route.ifMatch ? [ApiHeader({ name: 'If-Match', required: false, description: 'Only if the ETag is still this one.' })] : []),
+    ApiHeader({ name: 'Idempotency-Key', required: false, schema: idempotencyKey, description: 'The same key again repeats the answer, not the deed; made and returned when absent.' }),
+    ...(route.ifMatch ? [ApiHeader({ name: 'If-Match', required: false, schema: entityTags, description: 'Only if the ETag is still this one.' })] : []),
     ...answers(route.status, route.answer, { ...(route.status === 201 && { Location: 'Where the new object is.' }), ...mutationHeaders }),
     ...problemResponses(problems),
   );
@@ -94,6 +95,10 @@ function saysRevision(schema: z.ZodType): boolean {
   return schema instanceof z.ZodObject && 'revision' in schema.shape;
 }
 
+/** What both headers may be; the same is said where they are read. */
+const idempotencyKey = { type: 'string' as const, pattern: `^[!-~]{1,${idempotencyKeyCharactersMax}}$` };
+const entityTags = { type: 'string' as const, pattern: '^(\\*|(W/)?"[^",]*"( *, *(W/)?"[^",]*")*)$' };
+
 const mutationHeaders = {
   ETag: 'The revision of the spec, for If-Match.',
   'Berth-Revision': 'The revision of the commit, for minRevision.',
@@ -114,10 +119,23 @@ export function Problems(...codes: readonly ProblemCode[]) {
   return applyDecorators(...problemResponses(codes));
 }
 
+/** What is decided before a request comes to its route. */
+const everywhere: readonly ProblemCode[] = [
+  'invalid_request',
+  'malformed_body',
+  'request_timeout',
+  'body_too_large',
+  'unsupported_media_type',
+  'rate_limited',
+  'too_many_requests_in_flight',
+  'headers_too_large',
+  'internal_error',
+];
+
 /** One response a status, naming the codes that it may carry. */
 function problemResponses(codes: readonly ProblemCode[]) {
   const byStatus = new Map<number, ProblemCode[]>();
-  for (const code of new Set(codes)) {
+  for (const code of new Set([...codes, ...everywhere])) {
     const { status } = problemKinds[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { labelsMax, pageSizeDefault, pageSizeMax, waitForTimeoutMsMax } from '../../domain/limits';
 import { duration } from '../documents/scalars';
-import { notation, oneOf, section, text } from '../documents/schema';
+import { notation, oneOf, section, text, written } from '../documents/schema';
 
 /** The parameters that routes share. A route takes its own and no others: a misspelt filter must not filter nothing. */
 
@@ -9,10 +9,23 @@ import { notation, oneOf, section, text } from '../documents/schema';
 export const objectId = text('an id', /^[A-Za-z0-9-]{1,64}$/);
 
 /** A revision; numbers are taken from bodies, too. */
-export const revisionNumber = notation(z.union([z.string(), z.int({ error: 'a revision, a whole number' })], { error: 'a revision' }), 'a revision, a whole number', (written) => {
-  const value = Number(written);
-  return /^\d{1,16}$/.test(written) && Number.isSafeInteger(value) ? value : undefined;
-});
+export const revisionNumber = wholeNumberOrText('a revision');
+
+/** A whole number, in a body as such, in a query as text. As many digits as a number holds without loss. */
+export function wholeNumberOrText(what: string) {
+  const pattern = /^\d{1,15}$/;
+  const expected = `${what}, a whole number`;
+  const number = z.int({ error: expected }).meta({ minimum: 0, maximum: 10 ** 15 - 1 });
+  return notation(z.union([written(what, pattern), number], { error: what }), expected, (given) => (pattern.test(given) ? Number(given) : undefined));
+}
+
+/** A parameter that is a whole number between two bounds; queries bring all they bring as text. */
+export function numberParameter(from: number, to: number) {
+  return notation(z.string({ error: 'a number' }), `a whole number from ${from} to ${to}`, (given) => {
+    const value = Number(given);
+    return /^\d{1,9}$/.test(given) && value >= from && value <= to ? value : undefined;
+  }).meta({ type: 'integer', minimum: from, maximum: to });
+}
 
 /** For every read: answer from this revision or a later one. */
 export const readFields = {
@@ -26,10 +39,7 @@ export type ReadQuery = z.output<typeof readQuery>;
 /** For lists, which come in pages. */
 export const pageFields = {
   ...readFields,
-  limit: notation(z.string({ error: 'a number' }), `a whole number from 1 to ${pageSizeMax}`, (written) => {
-    const value = Number(written);
-    return /^\d{1,4}$/.test(written) && value >= 1 && value <= pageSizeMax ? value : undefined;
-  })
+  limit: numberParameter(1, pageSizeMax)
     .optional()
     .meta({ description: `Objects in a page; ${pageSizeDefault} by default.` }),
   cursor: text('the nextCursor of an earlier page', /^[A-Za-z0-9_-]{1,400}$/)

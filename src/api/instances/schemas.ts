@@ -12,7 +12,7 @@ import { constraintsView, headerFields, lifecycleStatusFields, pageOf, portReque
 const definitionReference = section({ id: objectId.optional(), name: name.optional(), version: version.optional() }).refine(
   ({ id, name: byName, version: ofVersion }) => (id === undefined) === (byName !== undefined) && (byName === undefined) === (ofVersion === undefined),
   { error: 'either an id, or a name and a version', when: ({ value }) => typeof value === 'object' && value !== null },
-);
+).meta({ oneOf: [{ required: ['id'], maxProperties: 1 }, { required: ['name', 'version'], maxProperties: 2 }] });
 
 export const createInstance = section({
   definition: definitionReference,

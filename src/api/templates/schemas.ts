@@ -16,7 +16,9 @@ const portRange = section({ from: portNumber, to: portNumber }).refine(({ from, 
 
 export const createTemplate = section({
   name,
-  description: text(`text of at most ${descriptionCharactersMax} characters`, new RegExp(`^[^\\0\\p{Surrogate}]{0,${descriptionCharactersMax}}$`, 'u')).optional(),
+  description: text(`text of at most ${descriptionCharactersMax} characters`, new RegExp(`^[^\\u0000\\p{Surrogate}]{0,${descriptionCharactersMax}}$`, 'u'))
+    .meta({ pattern: `^[^\\u0000]{0,${descriptionCharactersMax}}$` })
+    .optional(),
   provider: name.meta({ description: 'Who makes its workers; `local` starts an agent process beside the control process.' }),
   capacity: resources,
   cpuRatio: z

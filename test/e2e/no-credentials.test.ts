@@ -156,12 +156,8 @@ async function histories(): Promise<string> {
   const texts: string[] = [];
   for await (const { workflowId, runId } of client.workflow.list({ query: `TaskQueue = '${stack.taskQueue}'` })) {
     const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-    texts.push(JSON.stringify(history, (_key, value: unknown) => (value instanceof Uint8Array ? Buffer.from(value).toString() : isBufferJson(value) ? Buffer.from(value.data).toString() : value)));
+    // Payloads turn themselves into base64.
+    texts.push(JSON.stringify(history, (key, value: unknown) => (key === 'data' && typeof value === 'string' ? Buffer.from(value, 'base64').toString() : value)));
   }
   return texts.join('\n');
-}
-
-/** A Buffer turns itself into this before anybody else sees it. */
-function isBufferJson(value: unknown): value is { readonly data: number[] } {
-  return typeof value === 'object' && value !== null && 'type' in value && value.type === 'Buffer' && 'data' in value;
 }

@@ -32,6 +32,7 @@ export const etcdNeeds: Readonly<Record<EtcdIdentity, readonly Need[]>> = {
     ...starting,
     outbox,
     { keys: keys.idempotencyPrefix, access: 'write', why: 'the answer to each key of a request' },
+    { keys: keys.apisPrefix, access: 'write', why: 'says, on a lease, that it is there: limits are shared among those that are' },
     { keys: below(kinds.Instance.collection), access: 'write', why: 'what is wanted, and what agents saw' },
     { keys: below(kinds.Worker.collection), access: 'write', why: 'what is wanted, what agents saw, their leases, and repairs of the ledger' },
     { keys: below(kinds.Definition.collection), access: 'write', why: 'definitions, and their activation' },

@@ -169,6 +169,29 @@ test('a deletion that died between its steps is finished by the next one, or tak
   expect(await api.client.post(`${definitions}?org=${two.id}`, webDocument())).toMatchObject({ status: 201 });
 });
 
+test.each([
+  ['before it is closed', '/closing.', { admitted: 201, deleted: 409 }],
+  ['after it was found empty', '/retire.', { admitted: 409, deleted: 200 }],
+])('what comes into an org that is being deleted %s is found, or refused', async (_when, step, outcome) => {
+  const { id } = await newOrg();
+  let admitted = 0;
+  const deleting = await TestApi.start(world, (dependencies) => {
+    const { committer } = dependencies;
+    const commit: typeof committer.commit = async (decision) => {
+      if (decision.id.includes(step) && admitted === 0) {
+        await upToDate();
+        ({ status: admitted } = await other.client.post(`${definitions}?org=${id}`, webDocument()));
+      }
+      return committer.commit(decision);
+    };
+    return { ...dependencies, committer: Object.assign(Object.create(committer) as typeof committer, { commit }) };
+  });
+  const { status: deleted } = await deleting.client.delete(`${orgs}/${id}`);
+  await deleting.stop();
+  expect({ admitted, deleted }).toEqual(outcome);
+  expect((await api.dependencies.etcd.get(keys.orgSpec(id))) === undefined).toBe(deleted === 200);
+});
+
 test('of a deletion and an admission through another server one wins, and nothing is orphaned', async () => {
   const won = { deletion: 0, admission: 0 };
   for (let round = 0; round < 40; round++) {

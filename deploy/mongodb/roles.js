@@ -32,6 +32,14 @@ const roles = [
         ]
       },
       {
+        "collection": "audit_refusals",
+        "actions": [
+          "find",
+          "insert",
+          "createIndex"
+        ]
+      },
+      {
         "collection": "state_snapshots",
         "actions": [
           "find",
@@ -69,6 +77,12 @@ const roles = [
         "actions": [
           "find",
           "insert",
+          "createIndex"
+        ]
+      },
+      {
+        "collection": "audit_refusals",
+        "actions": [
           "createIndex"
         ]
       },

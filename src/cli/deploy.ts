@@ -23,4 +23,13 @@ export function registerDeployCommands(program: Command): void {
       const { output } = command.optsWithGlobals<{ output?: string }>();
       say(output === 'json' ? JSON.stringify({ applied: apply, deeds: done }, undefined, 2) : done.length === 0 ? 'nothing to do' : done.map((what) => `${apply ? 'done' : 'would do'}: ${what}`).join('\n'));
     });
+  deploy
+    .command('administrator')
+    .description('make the first administrator where there is none, and print a token of it, this once')
+    .action(async (_flags: unknown, command: Command) => {
+      const { deployAdministrator } = await import('../processes/deploy.js');
+      const token = await deployAdministrator(process.env);
+      const { output } = command.optsWithGlobals<{ output?: string }>();
+      say(output === 'json' ? JSON.stringify({ token }) : token);
+    });
 }

@@ -24,6 +24,7 @@ export async function bootstrapToken(client: EtcdClient, description: string, no
   const { epoch } = await openEpoch(client);
   const committer = new Committer(client, () => epoch);
   const principal = await administratorOf(client, committer, nowMs);
+  if (principal.disabled) throw new Error(`the administrator ${principal.id} is disabled: a token of it would let nobody in. Another principal of the platform can enable it, or delete it, and then this makes it anew`);
   const id = mintId('k', nowMs);
   const { token, hash } = mintTokenSecret(id);
   const spec = admitToken({ principal: principal.id, description, lastsMs: bootstrapTokenTtlMs }, asking(id, nowMs));

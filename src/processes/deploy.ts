@@ -5,6 +5,8 @@ import { describeRange } from '../domain/key-rights';
 import { EtcdClient } from '../stores/etcd/client';
 import { etcdIdentities, etcdNeeds, rightOf } from '../stores/etcd/rights';
 import { dueDeeds, roleName } from '../stores/etcd/role-administration';
+import { bootstrapToken } from './bootstrap';
+import type { Settings } from './environment';
 import { readSettings } from './environment';
 
 /** How roles and users are brought to etcd. */
@@ -22,12 +24,33 @@ export interface RoleWishes {
  * sentences. Repeated it does what is still to be done.
  */
 export async function deployEtcdRoles(environment: NodeJS.ProcessEnv, { apply, enable, passwords }: RoleWishes): Promise<string[]> {
-  const { etcdEndpoints, etcdPrefix, etcdAccess, etcdMaintenanceAccess } = readSettings({ BERTH_TEMPORAL_ADDRESS: 'unused:1', BERTH_MONGODB_URI: 'mongodb://unused', ...environment });
-  const client = new EtcdClient({ endpoints: etcdEndpoints, prefix: etcdPrefix, access: etcdMaintenanceAccess ?? etcdAccess });
-  try {
+  const { etcdMaintenanceAccess, ...settings } = etcdSettingsOf(environment);
+  return withEtcd({ ...settings, etcdAccess: etcdMaintenanceAccess ?? settings.etcdAccess }, async (client) => {
     const deeds = await dueDeeds(client, (user) => passwordIn(passwords, user), { enable });
     if (apply) for (const { act } of deeds) await act();
     return deeds.map(({ what }) => what);
+  });
+}
+
+/**
+ * A token of the platform's administrator at the etcd that the environment names: how the first person gets in, before
+ * anybody can be asked for leave. It asks for the keys of etcd instead.
+ */
+export function deployAdministrator(environment: NodeJS.ProcessEnv): Promise<string> {
+  return withEtcd(etcdSettingsOf(environment), (client) => bootstrapToken(client, 'the way in, made by berth deploy administrator'));
+}
+
+type EtcdSettings = Pick<Settings, 'etcdEndpoints' | 'etcdPrefix' | 'etcdAccess' | 'etcdMaintenanceAccess'>;
+
+/** Of the environment only what etcd takes: no other server is spoken to. */
+function etcdSettingsOf(environment: NodeJS.ProcessEnv): EtcdSettings {
+  return readSettings({ BERTH_TEMPORAL_ADDRESS: 'unused:1', BERTH_MONGODB_URI: 'mongodb://unused', ...environment });
+}
+
+async function withEtcd<T>({ etcdEndpoints, etcdPrefix, etcdAccess }: EtcdSettings, use: (client: EtcdClient) => Promise<T>): Promise<T> {
+  const client = new EtcdClient({ endpoints: etcdEndpoints, prefix: etcdPrefix, access: etcdAccess });
+  try {
+    return await use(client);
   } finally {
     client.close();
   }

@@ -29,6 +29,7 @@ let own: Readonly<Record<string, string>>;
 let before: Readonly<Record<string, number>>;
 /** Tokens: of each role in the org of the objects, and of an org that has nothing. */
 const tokens = new Map<string, string>();
+let agentToken: string;
 
 beforeAll(async () => {
   api = await TestApi.start(freshWorld());
@@ -37,12 +38,13 @@ beforeAll(async () => {
   const definition = await objects.definition();
   const template = await objects.template();
   const worker = await objects.worker();
-  await lifecycle.provision(worker.id);
+  agentToken = await lifecycle.provision(worker.id);
   const instance = await objects.instance();
   const made = async (path: string, body: unknown) => (await api.client.post<{ readonly id: string }>(`/api/v1/${path}`, body)).body.id;
   const principal = await made('principals', { org: 'default', type: 'service', name: 'robot', roles: ['developer'] });
   const token = await made('tokens', { principal, description: 'of the robot' });
-  own = { instances: instance.id, definitions: definition.id, 'worker-templates': template.id, workers: worker.id, principals: principal, tokens: token };
+  const project = await made('projects', { org: 'default', name: 'shop' });
+  own = { orgs: 'default', projects: project, instances: instance.id, definitions: definition.id, 'worker-templates': template.id, workers: worker.id, principals: principal, tokens: token };
   const { etcd } = api.dependencies;
   for (const role of roles.filter((each) => each !== 'platform')) {
     for (const org of ['default', other]) tokens.set(`${role} ${org}`, await seedPrincipal(etcd, { org, roles: [role] }));
@@ -54,6 +56,9 @@ beforeAll(async () => {
   );
 });
 afterAll(() => api.stop());
+
+/** Those that principals call. */
+const publicRoutes = () => routes.filter(({ agents, scope }) => !agents && scope !== undefined);
 
 /** Calls a route with what no route can do anything with, so that whatever happens is done by whoever lets in. */
 function call({ method, path }: Route, authorization: string | undefined, ids: Readonly<Record<string, string>> = own): Promise<Reply<ProblemBody>> {
@@ -77,7 +82,7 @@ test('every route says what it asks for, and to nobody without a credential is a
   for (const route of routes) {
     const name = `${route.method} ${route.path}`;
     if (open.includes(name)) continue;
-    expect([name, route.agents || route.scope !== undefined]).toEqual([name, true]);
+    expect([name, route.scope]).toEqual([name, expect.stringMatching(/^[a-z]+:[a-z]+$/)]);
     expect([name, (await call(route, undefined)).status]).toEqual([name, 401]);
     expect([name, (await call(route, bearer(`berth_k-none_${'x'.repeat(43)}`))).status]).toEqual([name, 401]);
     expect([name, (await call(route, 'Basic dXNlcjpwYXNz')).status]).toEqual([name, 401]);
@@ -85,7 +90,7 @@ test('every route says what it asks for, and to nobody without a credential is a
 });
 
 test.each(roles.filter((role): role is Exclude<Role, 'platform'> => role !== 'platform'))('a %s is let in by exactly the scopes of the role', async (role) => {
-  for (const route of routes.filter(({ scope }) => scope !== undefined)) {
+  for (const route of publicRoutes()) {
     const name = `${route.method} ${route.path}`;
     const reply = await call(route, bearer(tokens.get(`${role} default`)!));
     const collection = route.path.split('/')[3] ?? '';
@@ -96,16 +101,23 @@ test.each(roles.filter((role): role is Exclude<Role, 'platform'> => role !== 'pl
   }
 });
 
-test('an agent’s token opens nothing of the public API, and a principal’s nothing of the internal one', async () => {
-  for (const route of routes.filter(({ agents }) => agents)) {
+test('whoever runs Berth is let in everywhere but where agents are', async () => {
+  for (const route of publicRoutes()) {
     const name = `${route.method} ${route.path}`;
-    expect([name, (await call(route, bearer(api.token))).status]).toEqual([name, 401]);
+    expect([name, [401, 403].includes((await call(route, bearer(api.token))).status)]).toEqual([name, false]);
+  }
+});
+
+test('an agent’s token opens nothing of the public API, and a principal’s nothing of the internal one', async () => {
+  for (const route of routes.filter(({ scope }) => scope !== undefined)) {
+    const name = `${route.method} ${route.path}`;
+    expect([name, (await call(route, bearer(route.agents ? api.token : agentToken))).status]).toEqual([name, 401]);
   }
 });
 
 test('whoever is of another org is answered as if the object were not there, word for word', async () => {
   const nowhere = Object.fromEntries(Object.keys(own).map((collection) => [collection, `${own[collection]!.slice(0, -1)}x`]));
-  const ofOthers = routes.filter(({ path, scope }) => scope !== undefined && path.includes('{id}') && !path.includes('/admin/') && !shared.includes(path.split('/')[3]!));
+  const ofOthers = publicRoutes().filter(({ path }) => path.includes('{id}') && !path.includes('/admin/') && !shared.includes(path.split('/')[3]!));
   expect(ofOthers.length).toBeGreaterThan(15);
   for (const role of ['developer', 'operator', 'admin'] as const) {
     for (const route of ofOthers.filter(({ scope }) => scopesOfRole[role].includes(scope!))) {
@@ -122,7 +134,7 @@ test('whoever is of another org is answered as if the object were not there, wor
 });
 
 test('what is the platform’s and shared can be read by all, and changed by none of them', async () => {
-  const ofShared = routes.filter(({ path, scope }) => scope !== undefined && path.includes('{id}') && shared.includes(path.split('/')[3]!));
+  const ofShared = publicRoutes().filter(({ path }) => path.includes('{id}') && shared.includes(path.split('/')[3]!));
   expect(ofShared.length).toBeGreaterThan(5);
   for (const route of ofShared) {
     const name = `${route.method} ${route.path}`;

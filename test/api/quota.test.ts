@@ -174,7 +174,8 @@ test('every org and every project has sums and bounds of its own, and neither se
     await tenants.principal('o-1'),
     await tenants.principal('o-2'),
   ];
-  expect(await api.client.post(definitions, webDocument(), all)).toMatchObject({ status: 201, body: { org: 'o-1', project: 'default' } });
+  await caughtUp();
+  expect(await api.client.post(`${definitions}?project=p-1`, webDocument(), all)).toMatchObject({ status: 201, body: { org: 'o-1', project: 'p-1' } });
   await caughtUp();
   const create = (who: { authorization: string }) => other.client.post<ProblemBody>(instances, web, who);
   expect(await create(first)).toMatchObject({ status: 201, body: { org: 'o-1', project: 'p-1' } });
@@ -184,7 +185,7 @@ test('every org and every project has sums and bounds of its own, and neither se
   expect(refused).toMatchObject({ status: 409, body: { code: 'quota_exceeded', org: 'o-1', limit: 2, usage: 2 } });
   expect(refused.body).not.toHaveProperty('project');
   expect(await tenants.used('o-1')).toMatchObject({ instances: 2, definitions: 1 });
-  expect(await tenants.used('o-1', 'p-1')).toMatchObject({ instances: 1, definitions: 0 });
+  expect(await tenants.used('o-1', 'p-1')).toMatchObject({ instances: 1, definitions: 1 });
   expect(await tenants.used()).toEqual(nothingHeld);
 
   await caughtUp();

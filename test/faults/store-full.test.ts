@@ -18,6 +18,7 @@ import { check, describeFindings } from './harness/checker';
 import { readRecord } from './harness/record-reader';
 import { recordStore } from './harness/store-recorder';
 import type { StoreRecorder } from './harness/store-recorder';
+import { rememberToken } from '../support/credentials';
 import { withoutLimits } from '../support/without-limits';
 
 const quotaBytes = 16 * 1024 * 1024;
@@ -56,6 +57,7 @@ beforeAll(async () => {
       BERTH_LOG_LEVEL: 'debug',
     },
   });
+  rememberToken(stack.apis[0]!, stack.token);
   api = new Client(stack.apis[0]!);
 }, 120_000);
 

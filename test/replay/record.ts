@@ -5,6 +5,7 @@ import { NativeConnection } from '@temporalio/worker';
 import { createRunDirectory } from '../../src/processes/embedded/run-directory';
 import { startStack } from '../../src/processes/stack';
 import { Client } from '../support/client';
+import { rememberToken } from '../support/credentials';
 import { installQuietLog } from '../workflows/support/quiet-log';
 import type { Recorder } from './lives';
 import { liveAll } from './lives';
@@ -33,6 +34,7 @@ async function main(): Promise<void> {
       writeFileSync(join(histories, `${name}.json`), text);
       say(`${name}: ${history.events?.length} events, ${Math.ceil(text.length / 1024)} KiB`);
     };
+    rememberToken(stack.apis[0]!, stack.token);
     const recorder: Recorder = { api: new Client(stack.apis[0]!), temporal, nativeConnection, stack, store };
     await liveAll(recorder);
   } finally {

@@ -1,4 +1,5 @@
-import { SetMetadata } from '@nestjs/common';
+import { applyDecorators, SetMetadata } from '@nestjs/common';
+import { ApiExtension } from '@nestjs/swagger';
 import type { Kind } from '../../domain/header';
 import type { Scope } from '../../domain/scopes';
 
@@ -10,10 +11,11 @@ export type Requirement =
 /** Metadata key of a route's requirement. */
 export const requirement = Symbol('requirement');
 
-/** Declares what a route asks for; the server does not start while one of its routes declares nothing. */
+/** Declares what a route asks for, to the guard and to readers of the OpenAPI document; the server does not start while one of its routes declares nothing. */
 export function Requires(scope: Scope, options: { readonly of?: Kind | undefined; readonly agents?: true } = {}) {
   const { of, agents } = options;
-  return SetMetadata(requirement, { scope, ...(of && { of }), ...(agents && { agents }) } satisfies Requirement);
+  const asked: Requirement = { scope, ...(of && { of }), ...(agents && { agents }) };
+  return applyDecorators(SetMetadata(requirement, asked), ApiExtension('x-scope', scope));
 }
 
 /** Declares that a route is open to all: it shows nothing that is anybody's. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Controller, Get, Inject, Query, Req, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiExtension, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import type { AuditFilter, AuditPlace } from '../../domain/audit';
 import { platformOrg } from '../../domain/header';
@@ -39,7 +39,6 @@ export class AuditController {
   @Get()
   @Requires('audit:read')
   @ApiBearerAuth('token')
-  @ApiExtension('x-scope', 'audit:read')
   @ApiOperation({ summary: 'Who did what, and who was refused what', description })
   @ApiOkResponse({
     description: 'A page, or all lines.',

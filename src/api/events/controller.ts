@@ -1,5 +1,5 @@
 import { Controller, Get, Headers, Inject, Query, Req, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiExtension, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import type { EventPosition } from '../../domain/event-position';
 import { eventPageSizeDefault } from '../../domain/limits';
@@ -43,7 +43,6 @@ export class EventsController {
   @Get()
   @Requires('events:read')
   @ApiBearerAuth('token')
-  @ApiExtension('x-scope', 'events:read')
   @ApiOperation({ summary: 'Follow all changes in order, by polling or as a stream', description })
   @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'Where a stream is resumed; says more than cursor and revision.' })
   @ApiOkResponse({

@@ -1,5 +1,5 @@
 import { Controller, Get, Inject, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiExtension, ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOperation, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { z } from 'zod';
 import { readinessCheckTimeoutMs } from '../../domain/limits';
@@ -49,7 +49,6 @@ export class HealthController {
   @Get('metrics')
   @Requires('metrics:read')
   @ApiBearerAuth('token')
-  @ApiExtension('x-scope', 'metrics:read')
   @Problems('unauthenticated', 'forbidden', 'rate_limited', 'too_many_requests_in_flight')
   @ApiOperation({ summary: 'What the server counts of itself, for Prometheus' })
   @ApiProduces('text/plain')

@@ -1,5 +1,5 @@
 import { applyDecorators, HttpCode, SerializeOptions, UseGuards } from '@nestjs/common';
-import { ApiBearerAuth, ApiExtension, ApiHeader, ApiOperation, ApiResponse } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiHeader, ApiOperation, ApiResponse } from '@nestjs/swagger';
 import { z } from 'zod';
 import type { Kind } from '../../domain/header';
 import { idempotencyKeyCharactersMax } from '../../domain/limits';
@@ -85,7 +85,7 @@ export function Probes(route: Omit<RouteDescription, 'scope' | 'of'>) {
 
 /** Declares what a route asks of its callers. */
 function access({ scope, of }: Pick<RouteDescription, 'scope' | 'of'>) {
-  return [Requires(scope, { of }), ApiBearerAuth('token'), ApiExtension('x-scope', scope)];
+  return [Requires(scope, { of }), ApiBearerAuth('token')];
 }
 
 const accessProblems: readonly ProblemCode[] = ['unauthenticated', 'forbidden', 'org_suspended', 'rate_limited', 'too_many_requests_in_flight'];

@@ -15,7 +15,7 @@ export interface CollectionRights {
 const appendOnly = ['find', 'insert'] as const;
 
 /** Every process migrates when it starts: indexes of its own, and a line that says which. */
-const indexed = ['audit_events', 'state_snapshots', 'retired_objects', 'workflow_runs'] as const;
+const indexed = ['audit_events', 'audit_refusals', 'state_snapshots', 'retired_objects', 'workflow_runs'] as const;
 
 /** What each identity does with each collection, which is what its role in MongoDB holds: no more, no less. */
 export const mongoNeeds: Readonly<Record<MongoIdentity, readonly CollectionRights[]>> = {
@@ -24,12 +24,15 @@ export const mongoNeeds: Readonly<Record<MongoIdentity, readonly CollectionRight
     { collection: 'artifacts', actions: appendOnly },
     { collection: 'workloads', actions: ['find'] },
     { collection: 'audit_events', actions: ['find'] },
+    { collection: 'audit_refusals', actions: appendOnly },
     { collection: 'state_snapshots', actions: ['find'] },
     { collection: 'retired_objects', actions: ['find'] },
     { collection: 'workflow_runs', actions: ['find'] },
   ]),
   control: withMigrations([
     { collection: 'audit_events', actions: appendOnly },
+    // Only the api writes and reads them; whoever starts first makes the index.
+    { collection: 'audit_refusals', actions: [] },
     { collection: 'workflow_runs', actions: appendOnly },
     { collection: 'maintenance_reports', actions: appendOnly },
     // Old ones are taken away, and what lost history or an interrupted retirement left.

@@ -47,6 +47,7 @@ class ScriptedEtcd {
   clusterId = 'first';
 
   readonly client = {
+    forgetToken: () => undefined,
     key: (relative: string) => Buffer.from(`/p/${relative}`),
     relative: (key: Buffer) => key.toString().slice('/p/'.length),
     entry: (kv: { key: Buffer; value: Buffer; mod_revision: string }) => ({ key: kv.key.toString().slice('/p/'.length), value: decode(kv.value), revision: Number(kv.mod_revision) }),

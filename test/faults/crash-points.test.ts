@@ -104,7 +104,7 @@ const isCreate = ([deed]: readonly [Deed, ApiPoint]) => deed === 'create';
 async function attackApi(deed: Deed, point: ApiPoint): Promise<void> {
   const victim = stack.apis[1]!;
   await eventually('the api process is there to be killed', () => victim.isRunning, 60_000);
-  const { deaths } = victim;
+  const earlier = victim.deaths.length;
   const id = await idOf(asked[deed], apiLane);
   const request = deed === 'create' ? (['POST', '/instances', { definition: apiLane.definition }] as const) : requestOf(deed, id);
   const [method, path, body] = request;
@@ -124,7 +124,7 @@ async function attackApi(deed: Deed, point: ApiPoint): Promise<void> {
   expect([second!.id, second!.revision]).toEqual([first!.id, first!.revision]);
   if (deed !== 'create') expect(first!.id).toBe(id);
   await expectArrived(apiLane, first!.id, asked[deed]);
-  await eventually('the killed api process is back', () => victim.deaths > deaths && victim.isRunning, 60_000);
+  await eventually('the killed api process is back', () => victim.deaths.length > earlier && victim.isRunning, 60_000);
 }
 
 // While nobody else creates anything: an instance that is not there yet has no name by which to be attacked.

@@ -156,7 +156,7 @@ describe(`under load of seed ${budget.seed}`, () => {
     await end(known);
     expect(await verdict(stack, { expectEmpty: true })).toBe(nothingBroken);
     const deaths = Object.fromEntries([...stack.apis, ...stack.controls].map((process) => [process.name, process.deaths]));
-    expect(deaths).toEqual({ 'api-1': 0, 'api-2': 1, 'control-1': 0, 'control-2': 0 });
+    expect(deaths).toEqual({ 'api-1': [], 'api-2': ['SIGKILL'], 'control-1': [], 'control-2': [] });
     failed = false;
   }, 240_000);
 });

@@ -69,4 +69,4 @@ test(`what is made from the log equals what etcd holds, field by field, after ${
   expect(after.differences).toEqual([]);
   expect(after.events).toBeGreaterThanOrEqual(before.events + 400);
   expect([...stores.problems, ...restored.problems]).toEqual([]);
-}, 300_000);
+}, 600_000);

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import type { Child } from '../../../src/processes/embedded/child';
+import { describeExit } from '../../../src/processes/embedded/child';
 import type { TcpProxy } from '../../support/tcp-proxy';
 
 /** The ways of one process to the servers; each can be cut for it alone. */
@@ -16,8 +18,8 @@ export class FaultyProcess {
   private child: Child | undefined;
   private isWanted = false;
   private starting: Promise<void> = Promise.resolve();
-  /** How often it ended without having been asked to by `stop`. */
-  deaths = 0;
+  /** How it ended, each time that it did without having been asked to by `stop`. */
+  readonly deaths: string[] = [];
   isSupervised = true;
 
   constructor(
@@ -39,9 +41,9 @@ export class FaultyProcess {
     this.isWanted = true;
     const child = await this.startProcess();
     this.child = child;
-    void child.exited.then(() => {
+    void child.exited.then((exit) => {
       if (!this.isWanted) return;
-      this.deaths += 1;
+      this.deaths.push(exit.signal ?? `${describeExit(exit)}: ${lastLineOf(child.logPath)}`);
       // One that ends before it was up is started again as well: a server that it needs may be down.
       if (this.isSupervised) this.starting = this.start();
     });
@@ -71,4 +73,9 @@ export class FaultyProcess {
     this.thaw();
     await this.child.stop();
   }
+}
+
+/** Why a process that ended by itself did. */
+function lastLineOf(logPath: string): string {
+  return readFileSync(logPath, 'utf8').trimEnd().split('\n').at(-1) ?? '';
 }

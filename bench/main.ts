@@ -2,6 +2,7 @@ import { cpus, totalmem } from 'node:os';
 import * as access from './access';
 import type { Figure } from './figures';
 import { printJson, printTable } from './figures';
+import * as frontDoor from './front-door';
 import * as lifecycle from './lifecycle';
 import * as placement from './placement';
 import * as projector from './projector';
@@ -10,6 +11,7 @@ import * as stream from './stream';
 
 const benchmarks: Readonly<Record<string, { run(report: (line: string) => void): Promise<Figure[]> }>> = {
   access,
+  'front-door': frontDoor,
   lifecycle,
   placement,
   projector,

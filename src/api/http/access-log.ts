@@ -17,6 +17,8 @@ export function accessLog(log: Logger): RequestHandler {
   return (request: Request, response: Response, next: NextFunction): void => {
     const startedMs = performance.now();
     response.once('close', () => {
+      const told = isTold(request, response);
+      if (!told && !log.isLevelEnabled('debug')) return;
       const caller = callerOf(request);
       const line = {
         ...loggedRequest(contextOf(request)),
@@ -26,7 +28,7 @@ export function accessLog(log: Logger): RequestHandler {
         durationMs: Math.round((performance.now() - startedMs) * 1000) / 1000,
         ...(caller && { caller: actorOf(caller), org: caller.org }),
       };
-      if (isTold(request, response)) log.info(line, 'request');
+      if (told) log.info(line, 'request');
       else log.debug(line, 'request');
     });
     next();

@@ -26,7 +26,7 @@ export interface RequestContext {
   /** Method and route template, such as `POST /api/v1/instances/:id/stop`. */
   readonly route: string;
   readonly parameters: Readonly<Record<string, string>>;
-  readonly idempotency: { readonly key: string; /** By the client; else made here. */ readonly given: boolean };
+  readonly idempotency: { /** Empty where nothing is changed and none was sent. */ readonly key: string; /** By the client; else made here. */ readonly given: boolean };
   readonly ifMatch: string | undefined;
   /** Aborted when the client is no longer there to hear the answer. */
   readonly gone: AbortSignal;
@@ -55,13 +55,14 @@ export function requestContext(request: Request, response: Response, next: NextF
   const requestId = given !== undefined && isPrintable(given, requestIdCharactersMax) ? given : mintId('request');
   const ownKey = request.get('Idempotency-Key');
   const usable = ownKey !== undefined && isPrintable(ownKey, idempotencyKeyCharactersMax);
-  const idempotency = { key: usable ? ownKey : mintId('key'), given: usable };
+  const changes = mutates(request);
+  const idempotency = { key: usable ? ownKey : changes ? mintId('key') : '', given: usable };
   const traceparent = ownPartOf(request.get('traceparent'));
   contexts.set(request, { requestId, traceparent, idempotency, address: request.socket.remoteAddress ?? 'unknown' });
   response.set({ 'X-Request-Id': requestId, traceparent, 'Cache-Control': 'no-store' });
   // The ETag is the spec's: a 304 made from it would hide a change of status.
   delete request.headers['if-none-match'];
-  if (mutates(request) && request.path.startsWith('/api/v1/')) response.set('Idempotency-Key', idempotency.key);
+  if (changes && request.path.startsWith('/api/v1/')) response.set('Idempotency-Key', idempotency.key);
   next();
 }
 
@@ -112,13 +113,17 @@ export function callerOf(request: Request): Caller | undefined {
 export const Context = createParamDecorator((_data: unknown, execution: ExecutionContext): RequestContext => {
   const request = execution.switchToHttp().getRequest<Request>();
   const response = execution.switchToHttp().getResponse<Response>();
+  let gone: AbortSignal | undefined;
   return {
     ...contextOf(request),
     ...(admitted.get(request) ?? { caller: nobody, scope: undefined }),
     route: routeOf(request),
     parameters: request.params as Record<string, string>,
     ifMatch: request.get('If-Match'),
-    gone: goneSignal(response),
+    // Made for who asks for it: most requests wait for nothing, and a signal that is aborted costs as much as a read.
+    get gone() {
+      return (gone ??= goneSignal(response));
+    },
   };
 });
 
@@ -146,6 +151,7 @@ const nobody: Caller = { id: 'nobody', type: 'user', name: 'nobody', org: platfo
 
 function goneSignal(response: Response): AbortSignal {
   const gone = new AbortController();
+  if (response.closed) gone.abort();
   response.once('close', () => gone.abort());
   return gone.signal;
 }

@@ -1,14 +1,15 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { z } from 'zod';
 import { auditPageSizeDefault, auditPageSizeMax } from '../../domain/limits';
-import { notation, oneOf, section, text, withRule } from '../documents/schema';
-import { objectId, readFields } from '../http/queries';
+import { notation, oneOf, section, text, withRule, written } from '../documents/schema';
+import { numberParameter, objectId, readFields } from '../http/queries';
 
 const outcomes = ['done', 'refused'] as const;
 
 /** A moment as people write it, in the one form that is stored: such texts sort by time. */
-const moment = notation(z.string({ error: 'a time' }), 'a time such as 2026-01-31T12:00:00Z', (written) =>
-  /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/.test(written) && !Number.isNaN(Date.parse(written)) ? new Date(written).toISOString() : undefined,
+const momentPattern = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/;
+const moment = notation(written('a time', momentPattern, 'date-or-time'), 'a time such as 2026-01-31T12:00:00Z', (given) =>
+  momentPattern.test(given) && !Number.isNaN(Date.parse(given)) ? new Date(given).toISOString() : undefined,
 );
 
 const fields = section({
@@ -20,13 +21,10 @@ const fields = section({
   outcome: oneOf(outcomes).optional(),
   code: text('a problem code', /^[a-z_]{1,64}$/).optional().meta({ description: 'Refusals with this problem code.' }),
   org: objectId.optional().meta({ description: 'Of one organisation; others than those who run Berth see their own alone.' }),
-  limit: notation(z.string({ error: 'a number' }), `a whole number from 1 to ${auditPageSizeMax}`, (written) => {
-    const value = Number(written);
-    return /^\d{1,5}$/.test(written) && value >= 1 && value <= auditPageSizeMax ? value : undefined;
-  })
+  limit: numberParameter(1, auditPageSizeMax)
     .optional()
     .meta({ description: `Lines in a page; ${auditPageSizeDefault} by default. An export has no pages.` }),
-  cursor: text('the nextCursor of an earlier page', /^[A-Za-z0-9_-]{1,400}$/).optional().meta({ description: 'Where the former page ended: its nextCursor.' }),
+  cursor: text('the nextCursor of an earlier page', /^[A-Za-z0-9_-]{1,400}$/).meta({ format: 'audit-cursor' }).optional().meta({ description: 'Where the former page ended: its nextCursor.' }),
 });
 
 export const auditQuery = withRule(fields, ({ from, to }) =>

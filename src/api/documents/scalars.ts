@@ -12,20 +12,20 @@ import {
   versionCharactersMax,
 } from '../../domain/limits';
 import { bytesPattern, cpuPattern, parseCpuMillicores, parseMebibytes } from '../../domain/quantity';
-import { map, notation, section, text, wholeNumber, written } from './schema';
+import { map, notation, prose, section, text, wholeNumber, written } from './schema';
 
 /** The notations that documents of every kind share. */
 
 /** Name of a definition, a component or a template: a DNS label. */
 export const name = text(
   `a name of lower-case letters, digits and dashes, such as web-1 (at most ${nameCharactersMax} characters)`,
-  new RegExp(`^(?=.{1,${nameCharactersMax}}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$`),
+  new RegExp(`^[a-z0-9](?:[a-z0-9-]{0,${nameCharactersMax - 2}}[a-z0-9])?$`),
 );
 
 /** Name of a port. Lower case, for the placeholder is its name in capitals. */
 export const portName = text(
   `a port name of lower-case letters, digits and - . _ inside, such as serial_1 (at most ${nameCharactersMax} long)`,
-  new RegExp(`^(?=.{1,${nameCharactersMax}}$)[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?$`),
+  new RegExp(`^[a-z0-9](?:[a-z0-9._-]{0,${nameCharactersMax - 2}}[a-z0-9])?$`),
 );
 
 export const portNumber = wholeNumber(1, 65_535);
@@ -62,14 +62,14 @@ export const relativePath = notation(
 
 const labelName = text(
   `a label name such as zone or example.org/team (at most ${nameCharactersMax} characters)`,
-  new RegExp(`^(?=.{1,${nameCharactersMax}}$)[A-Za-z0-9](?:[A-Za-z0-9._/-]*[A-Za-z0-9])?$`),
+  new RegExp(`^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,${nameCharactersMax - 2}}[A-Za-z0-9])?$`),
 );
 
-const labelValue = text(
+const labelValue = prose(
   `text of at most ${labelValueCharactersMax} characters on one line (numbers and true or false in quotes)`,
-  new RegExp(`^[^\\p{Cc}\\p{Surrogate}]{0,${labelValueCharactersMax}}$`, 'u'),
-  // Classes of characters are not in the patterns that every reader of the document knows, and half a pair is in no text of theirs.
-).meta({ pattern: `^[^\\u0000-\\u001f\\u007f-\\u009f]{0,${labelValueCharactersMax}}$` });
+  labelValueCharactersMax,
+  { lines: false },
+);
 
 export const labels = map(labelName, labelValue, labelsMax, 'labels');
 

@@ -27,6 +27,15 @@ export function text(expected: string, pattern: RegExp) {
   return z.string({ error: expected }).regex(pattern, { error: expected });
 }
 
+/**
+ * Text that people write. Half a surrogate pair is in none; classes of characters are not in the patterns that every reader of
+ * the API's document knows, so that it says the same in ranges.
+ */
+export function prose(expected: string, max: number, { min = 0, lines = true }: { readonly min?: number; readonly lines?: boolean } = {}) {
+  const [checked, told] = lines ? ['\\0', '\\u0000'] : ['\\p{Cc}', '\\u0000-\\u001f\\u007f-\\u009f'];
+  return text(expected, new RegExp(`^[^${checked}\\p{Surrogate}]{${min},${max}}$`, 'u')).meta({ pattern: `^[^${told}]{${min},${max}}$` });
+}
+
 export const trueOrFalse = z.boolean({ error: 'true or false' });
 
 /** One of a few words. */

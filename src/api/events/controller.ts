@@ -11,13 +11,14 @@ import { asksForStream } from '../http/accept';
 import type { RequestContext } from '../http/context';
 import { Context } from '../http/context';
 import { Problems } from '../http/docs';
+import { streamedEvent } from '../http/streamed-event';
 import { ApiProblem } from '../http/problem';
 import { EventFeed } from './feed';
 import { filterFor } from './filter';
 import type { Polled } from './poll';
 import { pollEvents } from './poll';
 import type { EventsQuery } from './schemas';
-import { eventsQuery } from './schemas';
+import { eventCursorPattern, eventsQuery } from './schemas';
 import { EventStart } from './start';
 import { streamEvents } from './stream';
 
@@ -44,7 +45,7 @@ export class EventsController {
   @Requires('events:read')
   @ApiBearerAuth('token')
   @ApiOperation({ summary: 'Follow all changes in order, by polling or as a stream', description })
-  @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'Where a stream is resumed; says more than cursor and revision.' })
+  @ApiHeader({ name: 'Last-Event-ID', required: false, schema: { type: 'string', pattern: eventCursorPattern.source }, description: 'Where a stream is resumed; says more than cursor and revision.' })
   @ApiOkResponse({
     description: 'A page of events, or a stream that does not end by itself.',
     headers: { 'Berth-Revision': { description: 'The revision that a page shows.', schema: { type: 'string' } } },
@@ -90,7 +91,6 @@ export class EventsController {
   }
 }
 
-
 /** Events are texts already. */
 function textOf({ events, position, more }: Polled, revision: string): string {
   const items = events.map(({ json }) => json.toString()).join(',');
@@ -110,5 +110,5 @@ function eventsContent() {
       revision: { ...text, description: 'The revision that this server has come to.' },
     },
   };
-  return { 'application/json': { schema: page }, 'text/event-stream': { schema: text } };
+  return { 'application/json': { schema: page }, 'text/event-stream': { schema: streamedEvent(['change', 'position', 'end']) } };
 }

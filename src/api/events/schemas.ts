@@ -28,7 +28,8 @@ const filterFields = {
 };
 
 /** A position as a reader names it; whether the store has come so far is another question. */
-export const eventCursor = notation(written('a cursor', /^(0|\d{4}-0000\d{15}-\d{4})$/), 'the id of an event, a nextCursor, or 0', (position): EventPosition | undefined =>
+export const eventCursorPattern = /^(0|\d{4}-0000\d{15}-\d{4})$/;
+export const eventCursor = notation(written('a cursor', eventCursorPattern), 'the id of an event, a nextCursor, or 0', (position): EventPosition | undefined =>
   position === beginning || partsOf(position) !== undefined ? position : undefined,
 );
 

@@ -97,7 +97,7 @@ function saysRevision(schema: z.ZodType): boolean {
 
 /** What both headers may be; the same is said where they are read. */
 const idempotencyKey = { type: 'string' as const, pattern: `^[!-~]{1,${idempotencyKeyCharactersMax}}$` };
-const entityTags = { type: 'string' as const, pattern: '^(\\*|(W/)?"[^",]*"( *, *(W/)?"[^",]*")*)$' };
+const entityTags = { type: 'string' as const, format: 'entity-tags', pattern: '^(\\*|(W/)?"[^",]*"( *, *(W/)?"[^",]*")*)$' };
 
 const mutationHeaders = {
   ETag: 'The revision of the spec, for If-Match.',

@@ -43,6 +43,7 @@ export const pageFields = {
     .optional()
     .meta({ description: `Objects in a page; ${pageSizeDefault} by default.` }),
   cursor: text('the nextCursor of an earlier page', /^[A-Za-z0-9_-]{1,400}$/)
+    .meta({ format: 'page-cursor' })
     .optional()
     .meta({ description: 'Where the former page ended: its nextCursor.' }),
 };

@@ -34,6 +34,7 @@ export const eventView = z
     actor: z.string(),
     requestid: z.string().optional(),
     idempotencykey: z.string().optional(),
+    scope: z.string().optional().meta({ description: 'What let the request in.' }),
     traceparent: z.string().optional().meta({ description: 'W3C trace context of the request that led to it.' }),
     correlationid: z.string().optional(),
     causationid: z.string().optional(),

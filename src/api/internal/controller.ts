@@ -8,6 +8,7 @@ import { apiDependencies } from '../dependencies';
 import { Requires } from '../access/requires';
 import { Problems } from '../http/docs';
 import { ApiProblem } from '../http/problem';
+import { streamedEvent } from '../http/streamed-event';
 import { AgentGuard, AgentWorker, hasToken } from './agent-guard';
 import { Observations } from './observations';
 import { streamPlan } from './plan-stream';
@@ -53,7 +54,7 @@ export class AgentController {
   @Requires('plan:follow', { agents: true })
   @ApiOperation({ summary: 'Follow the plan: Server-Sent Events snapshot, entry and removed' })
   @ApiProduces('text/event-stream')
-  @ApiResponse({ status: 200, description: 'A stream that does not end by itself.', schema: { type: 'string' } })
+  @ApiResponse({ status: 200, description: 'A stream that does not end by itself.', schema: streamedEvent(['snapshot', 'entry', 'removed']) })
   plan(@AgentWorker() worker: WorkerEntries, @Res() response: Response): void {
     const { cache, cached, epochs } = this.dependencies;
     if (!cache.current) throw new ApiProblem('dependency_unavailable', 'this server does not follow etcd at the moment', { members: { dependency: 'etcd' } });

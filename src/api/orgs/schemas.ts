@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { displayNameCharactersMax } from '../../domain/limits';
 import { name } from '../documents/scalars';
-import { mergePatch, section, text } from '../documents/schema';
+import { mergePatch, prose, section } from '../documents/schema';
 import { changedFields } from '../history/schemas';
 import { dryRunField, pageFields } from '../http/queries';
 import type { DeepReadonly } from '../http/views';
 import { headerFields, pageOf } from '../http/views';
 import { limitsView, quotaLimits, quotaLimitsPatch } from '../quota/schemas';
 
-const displayName = text(`text of at most ${displayNameCharactersMax} characters`, new RegExp(`^[^\\0\\p{Surrogate}]{0,${displayNameCharactersMax}}$`, 'u'));
+const displayName = prose(`text of at most ${displayNameCharactersMax} characters`, displayNameCharactersMax);
 
 /** What orgs and projects are made of, and what of them may be changed. */
 export const newTenantFields = {

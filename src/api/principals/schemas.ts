@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { oidcIssuerCharactersMax, oidcSubjectCharactersMax, principalProjectsMax } from '../../domain/limits';
 import { roles, scopes } from '../../domain/scopes';
 import { name } from '../documents/scalars';
-import { list, mergePatch, oneOf, section, text, trueOrFalse } from '../documents/schema';
+import { list, mergePatch, oneOf, prose, section, text, trueOrFalse } from '../documents/schema';
 import { objectId, pageFields } from '../http/queries';
 import type { DeepReadonly } from '../http/views';
 import { headerFields, pageOf } from '../http/views';
@@ -11,7 +11,7 @@ export const scopeList = list(oneOf(scopes), scopes.length, 'scopes');
 const projectList = list(objectId, principalProjectsMax, 'ids of projects').min(1, { error: 'at least one project' });
 
 const issuer = text('the URL of an issuer', new RegExp(`^https?://[\\x21-\\x7e]{1,${oidcIssuerCharactersMax}}$`));
-const subject = text('what the issuer calls them in `sub`', new RegExp(`^[^\\p{Cc}\\p{Surrogate}]{1,${oidcSubjectCharactersMax}}$`, 'u'));
+const subject = prose('what the issuer calls them in `sub`', oidcSubjectCharactersMax, { min: 1, lines: false });
 const external = section({ issuer, subject }).meta({ description: 'Who it is at the issuer of OIDC tokens; nobody else can be the same.' });
 
 const fields = {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { cpuRatioDefault, descriptionCharactersMax, portRangeFromDefault, portRangeToDefault, provisionTimeoutMsDefault } from '../../domain/limits';
 import { duration, labels, name, portNumber, resources } from '../documents/scalars';
-import { section, text } from '../documents/schema';
+import { prose, section } from '../documents/schema';
 import { labelsFilter, ownerFields, ownerOfNew, pageFields } from '../http/queries';
 import type { DeepReadonly } from '../http/views';
 import { headerFields, pageOf, resourcesView } from '../http/views';
@@ -16,9 +16,7 @@ const portRange = section({ from: portNumber, to: portNumber }).refine(({ from, 
 
 export const createTemplate = section({
   name,
-  description: text(`text of at most ${descriptionCharactersMax} characters`, new RegExp(`^[^\\u0000\\p{Surrogate}]{0,${descriptionCharactersMax}}$`, 'u'))
-    .meta({ pattern: `^[^\\u0000]{0,${descriptionCharactersMax}}$` })
-    .optional(),
+  description: prose(`text of at most ${descriptionCharactersMax} characters`, descriptionCharactersMax).optional(),
   provider: name.meta({ description: 'Who makes its workers; `local` starts an agent process beside the control process.' }),
   capacity: resources,
   cpuRatio: z

@@ -3,7 +3,7 @@ import { formatDurationMs } from '../../domain/duration';
 import { descriptionCharactersMax, tokenOverlapMsDefault, tokenOverlapMsMax, tokenTtlMsDefault, tokenTtlMsMax, tokenTtlMsMin } from '../../domain/limits';
 import { scopes } from '../../domain/scopes';
 import { duration } from '../documents/scalars';
-import { section, text } from '../documents/schema';
+import { prose, section } from '../documents/schema';
 import { objectId, pageFields } from '../http/queries';
 import type { DeepReadonly } from '../http/views';
 import { headerFields, pageOf } from '../http/views';
@@ -11,7 +11,7 @@ import { scopeList } from '../principals/schemas';
 
 export const createToken = section({
   principal: objectId.optional().meta({ description: 'Id of whoever it is for; oneself by default.' }),
-  description: text(`text of at most ${descriptionCharactersMax} characters`, new RegExp(`^[^\\0\\p{Surrogate}]{0,${descriptionCharactersMax}}$`, 'u')).optional(),
+  description: prose(`text of at most ${descriptionCharactersMax} characters`, descriptionCharactersMax).optional(),
   scopes: scopeList.optional().meta({ description: 'Narrows it to these; all that its principal may do by default, or what the token that asks is narrowed to.' }),
   expiresIn: duration(tokenTtlMsMin, tokenTtlMsMax).optional().meta({ description: `${formatDurationMs(tokenTtlMsDefault)} by default.` }),
 }).meta({ id: 'CreateToken' });

@@ -44,24 +44,39 @@ const withoutServers = [
 /** What needs the time-skipping test server, a Java program. */
 const timeSkipping = 'timeskipping/**/*.test.ts';
 
+/** What needs schemathesis, a Python program. */
+const fuzzing = 'fuzz/**/*.test.ts';
+const canFuzz = isInstalled('schemathesis');
+
 const projects = [
   { ...shared, displayName: 'unit', testMatch: withoutServers.map((tests) => `<rootDir>/test/${tests}`) },
   {
     ...shared,
     displayName: 'servers',
-    testMatch: ['<rootDir>/test/**/*.test.ts', ...[...withoutServers, timeSkipping].map((tests) => `!**/test/${tests}`)],
+    testMatch: ['<rootDir>/test/**/*.test.ts', ...[...withoutServers, timeSkipping, ...(canFuzz ? [] : [fuzzing])].map((tests) => `!**/test/${tests}`)],
     globalSetup: '<rootDir>/test/support/global-setup.ts',
     globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   },
 ];
 
-if (spawnSync(`${__dirname}/tools/temporal-test-server/installed`).status === 0) {
+if (!canFuzz) {
+  process.stderr.write(
+    'NOT RUN: test/fuzz, for want of schemathesis; with Python 3.11 or newer, tools/schemathesis/install puts it in place\n',
+  );
+}
+
+if (isInstalled('temporal-test-server')) {
   projects.push({ ...shared, displayName: 'time-skipping', testMatch: [`<rootDir>/test/${timeSkipping}`] });
 } else {
   process.stderr.write(
     'NOT RUN: time-skipping (test/timeskipping), for want of the time-skipping Temporal server; ' +
       'with Java and Maven, tools/temporal-test-server/install puts it in place\n',
   );
+}
+
+/** Whether a tool of a language other than ours is there. */
+function isInstalled(tool) {
+  return spawnSync(`${__dirname}/tools/${tool}/installed`).status === 0;
 }
 
 module.exports = {

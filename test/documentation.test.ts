@@ -72,14 +72,15 @@ function slug(heading: string): string {
 }
 
 describe('settings', () => {
-  const variables = found(read('src/processes/environment.ts'), /'(BERTH_\w+)'/g);
-  const rows = new Map([...readme.matchAll(/^\| `(BERTH_\w+)` \| (.*?) \|/gm)].map((row) => [row[1]!, row[2]!]));
+  const variables = found(['environment', 'etcd-access', 'listening'].map((file) => read(`src/processes/${file}.ts`)).join(), /'(BERTH_\w+)'/g);
+  const cells = [...readme.matchAll(/^\| ((?:`BERTH_\w+` ?)+)\| (.*?) \|/gm)];
+  const rows = new Map(cells.flatMap(([, names, cell]) => found(names!, /`(\w+)`/g).map((name) => [name, cell!] as const)));
 
   test('are all in the README, and no others', () => {
     expect(variables.length).toBeGreaterThan(10);
     expect([...rows.keys()].sort()).toEqual([...variables].sort());
-    const ofTests = ['src/failpoints.ts', 'test/faults/harness/budget.ts', 'bench/stream.ts'].flatMap((file) => found(read(file), /process\.env\['(BERTH_\w+)'\]/g));
-    const known = [...variables, ...ofTests, ...instancePlaceholders, ...Object.values(pinnedBinaries).map(({ variable }) => variable)];
+    const ofOthers = ['src/failpoints.ts', 'src/cli/server.ts', 'test/faults/harness/budget.ts', 'test/fuzz/openapi.test.ts', 'test/fuzz/schemathesis.ts', 'test/api/routes-page.test.ts', 'bench/stream.ts'].flatMap((file) => found(read(file), /(?:process\.env|environment)\['(BERTH_\w+)'\]/g));
+    const known = [...variables, ...ofOthers, ...instancePlaceholders, ...Object.values(pinnedBinaries).map(({ variable }) => variable)];
     expect(documents.flatMap((file) => found(read(file), /(BERTH_[A-Z_]+)/g)).filter((name) => !known.includes(name))).toEqual([]);
   });
 
@@ -100,9 +101,10 @@ test('the search attributes are those that are registered', () => {
 describe('the API', () => {
   const api = section(readme, 'API');
 
-  test('has the routes of the table, and no others in public', () => {
-    const documented = [...api.matchAll(/^\| `([A-Z]+)` \| `([^`]+)` \|/gm)].map(([, method, path]) => `${method} ${path}`);
-    expect(documented.sort()).toEqual(publicRoutes().sort());
+  test('has the collections of the table', () => {
+    const documented = [...api.matchAll(/^\| ((?:`[a-z-]+` ?)+)\|/gm)].flatMap(([, names]) => found(names!, /`([a-z-]+)`/g));
+    // The page of routes is what the server serves, by a test of its own.
+    expect(documented.sort()).toEqual(found(read('docs/routes.md'), /`\/api\/v1\/([a-z-]+)/g).sort());
   });
 
   test('answers with the codes of the table, each with its status', () => {
@@ -119,26 +121,6 @@ describe('the API', () => {
     expect(retryable).toEqual(said);
   });
 });
-
-/** Methods and paths by the decorators of the controllers, without what only agents use. */
-function publicRoutes(): string[] {
-  const sources = readdirSync(join(root, 'src/api'), { recursive: true, encoding: 'utf8' }).map((file) => join('src/api', file));
-  const controllers = sources.filter((file) => file.endsWith('.ts')).map(read).filter((text) => text.includes('@Controller('));
-  const routes = controllers.flatMap((text) => {
-    const [base = '', ...others] = [...text.matchAll(/@Controller\((?:['`]([^'`]*)['`])?\)/g)].map((match) => match[1] ?? '');
-    if (others.length > 0) throw new Error('the scan knows one controller a file');
-    // A controller that is made for several kinds names their paths in a list beside it.
-    const bases = base.includes('${path}') ? [...text.matchAll(/\bpath: '([^']*)'/g)].map(([, path]) => base.replace('${path}', path!)) : [base];
-    const decorated = [...text.matchAll(/@(Get|Post|Put|Patch|Delete)\((?:'([^']*)')?\)/g)];
-    return bases.flatMap((of) =>
-      decorated.map(([, method, path]) => {
-        const segments = [of, path].filter((part) => part !== undefined && part !== '').join('/');
-        return `${method!.toUpperCase()} /${segments.replace(/:(\w+)/g, '{$1}')}`;
-      }),
-    );
-  });
-  return routes.filter((route) => !route.includes(' /api/internal/'));
-}
 
 describe('lifecycles', () => {
   const text = section(readme, 'Lifecycles');

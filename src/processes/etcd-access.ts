@@ -18,15 +18,16 @@ export function etcdAccessOf(environment: NodeJS.ProcessEnv, problems: string[])
   if ((ca ?? cert) !== undefined && /(^|,)http:/.test(environment['BERTH_ETCD_ENDPOINTS'] ?? '')) problems.push('BERTH_ETCD_ENDPOINTS names http:// beside certificates for etcd, expected https://');
   const tls: EtcdTls = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
   const secured = Object.keys(tls).length > 0 ? { tls } : {};
-  const userOf = (variable: string): EtcdAccess['user'] => {
-    const name = environment[`${variable}_USERNAME`]?.trim();
-    const password = file(`${variable}_PASSWORD_FILE`)?.toString('utf8').trim();
+  const userOf = (nameVariable: string, passwordVariable: string): EtcdAccess['user'] => {
+    const name = environment[nameVariable]?.trim();
+    const password = file(passwordVariable)?.toString('utf8').trim();
     if (!name && password === undefined) return undefined;
-    if (!name || password === undefined) problems.push(`${variable}_USERNAME and ${variable}_PASSWORD_FILE go together`);
-    if (password === '') problems.push(`the file of ${variable}_PASSWORD_FILE is empty`);
+    if (!name || password === undefined) problems.push(`${nameVariable} and ${passwordVariable} go together`);
+    if (password === '') problems.push(`the file of ${passwordVariable} is empty`);
     return { name: name ?? '', password: password ?? '' };
   };
-  const [user, maintainer] = [userOf('BERTH_ETCD'), userOf('BERTH_ETCD_MAINTENANCE')];
+  const user = userOf('BERTH_ETCD_USERNAME', 'BERTH_ETCD_PASSWORD_FILE');
+  const maintainer = userOf('BERTH_ETCD_MAINTENANCE_USERNAME', 'BERTH_ETCD_MAINTENANCE_PASSWORD_FILE');
   return {
     etcdAccess: { ...secured, ...(user && { user }) },
     ...(maintainer && { etcdMaintenanceAccess: { ...secured, user: maintainer } }),

@@ -1,6 +1,5 @@
 import type { INestApplication } from '@nestjs/common';
-import { StandardSchemaSerializerInterceptor } from '@nestjs/common';
-import { NestFactory, Reflector } from '@nestjs/core';
+import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { Authenticator } from './access/authenticator';
 import { authentication } from './access/guard';
@@ -9,8 +8,9 @@ import { ApiModule } from './api-module';
 import { RefusalLog } from './audit/refusal-log';
 import type { ApiDependencies } from './dependencies';
 import { accessLog } from './http/access-log';
-import { AnswerInterceptor } from './http/answer';
+import { AnsweringAdapter } from './http/answer';
 import { bodyReaders } from './http/body';
+import { chained } from './http/chain';
 import { refuseUnusableKey, requestContext } from './http/context';
 import { refuseUnclearHeaders } from './http/headers';
 import { NestLog } from './http/nest-log';
@@ -29,7 +29,7 @@ export interface ApiTls {
 /** Builds the HTTP API on what it is given; the caller listens. With a certificate it speaks TLS and nothing else. */
 export async function createApi(dependencies: ApiDependencies, tls?: ApiTls): Promise<INestApplication> {
   const httpsOptions = tls && { ...tls, handshakeTimeout: tlsHandshakeTimeoutMs };
-  const app = await NestFactory.create<NestExpressApplication>(ApiModule.on(dependencies), {
+  const app = await NestFactory.create<NestExpressApplication>(ApiModule.on(dependencies), new AnsweringAdapter(), {
     logger: new NestLog(dependencies.log),
     abortOnError: false,
     bodyParser: false,
@@ -40,10 +40,10 @@ export async function createApi(dependencies: ApiDependencies, tls?: ApiTls): Pr
   app.disable('x-powered-by');
   app.disable('etag'); // Ours are revisions, not hashes of answers.
   const bounds = boundServer(app.getHttpServer(), dependencies.serverBounds);
-  app.use(requestContext, accessLog(dependencies.log), cutSlowReaders(bounds), refuseUnclearHeaders, authentication(app.get(Authenticator), app.get(RequestLimits)), refuseUnusableKey, ...bodyReaders);
+  const authenticated = authentication(app.get(Authenticator), app.get(RequestLimits));
+  app.use(chained(requestContext, accessLog(dependencies.log), cutSlowReaders(bounds), refuseUnclearHeaders, authenticated, refuseUnusableKey, ...bodyReaders));
   const routes = serveOpenApi(app);
   app.useGlobalPipes(new ValidationPipe());
-  app.useGlobalInterceptors(new StandardSchemaSerializerInterceptor(app.get(Reflector)), new AnswerInterceptor());
   app.useGlobalFilters(new ProblemFilter(dependencies.log, routes, app.get(RefusalLog)));
   await app.init();
   return app;

@@ -1,10 +1,11 @@
-import { applyDecorators, HttpCode, SerializeOptions, UseGuards } from '@nestjs/common';
+import { applyDecorators, HttpCode, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiHeader, ApiOperation, ApiResponse } from '@nestjs/swagger';
 import { z } from 'zod';
 import type { Kind } from '../../domain/header';
 import { idempotencyKeyCharactersMax } from '../../domain/limits';
 import type { Scope } from '../../domain/scopes';
 import { OpenToAll, Requires } from '../access/requires';
+import { Answers } from './answer';
 import { NoBody } from './body';
 import type { ProblemCode } from './problem';
 import { problemKinds } from './problem';
@@ -90,7 +91,7 @@ function access({ scope, of }: Pick<RouteDescription, 'scope' | 'of'>) {
 
 const accessProblems: readonly ProblemCode[] = ['unauthenticated', 'forbidden', 'org_suspended', 'rate_limited', 'too_many_requests_in_flight'];
 
-/** Where a body says its revision, the answer's header does, too; see `AnswerInterceptor`. */
+/** Where a body says its revision, the answer's header does, too; see `AnsweringAdapter`. */
 function saysRevision(schema: z.ZodType): boolean {
   return schema instanceof z.ZodObject && 'revision' in schema.shape;
 }
@@ -109,7 +110,7 @@ const mutationHeaders = {
 function answers(status: number, schema: z.ZodType, headers: Readonly<Record<string, string>>) {
   const documented = Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: 'string' as const } }]);
   return [
-    SerializeOptions({ schema }),
+    Answers(schema),
     ApiResponse({ status, description: 'Done.', standardSchema: schema, headers: Object.fromEntries(documented) as Record<string, never> }),
   ];
 }

@@ -1,4 +1,4 @@
-import { Body, Controller, Get, HttpCode, Inject, Post, Res, SerializeOptions, UseGuards } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Inject, Post, Res, UseGuards } from '@nestjs/common';
 import { ApiBearerAuth, ApiNoContentResponse, ApiOperation, ApiParam, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import type { HeartbeatRequest, ObservationsRequest, ObservationsResponse, RegisterRequest, RegisterResponse } from '../../domain/plan';
@@ -6,6 +6,7 @@ import type { WorkerEntries } from '../../stores/etcd/objects';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import { Requires } from '../access/requires';
+import { Answers } from '../http/answer';
 import { Problems } from '../http/docs';
 import { ApiProblem } from '../http/problem';
 import { streamedEvent } from '../http/streamed-event';
@@ -34,7 +35,7 @@ export class AgentController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Say that the agent is there, and on what host' })
   @ApiResponse({ status: 200, standardSchema: registerResponse })
-  @SerializeOptions({ schema: registerResponse })
+  @Answers(registerResponse)
   @Problems('conflict', 'newer_version')
   register(@Body({ schema: registerRequest }) request: RegisterRequest, @AgentWorker() worker: WorkerEntries): Promise<RegisterResponse> {
     return this.registration.register(worker, request);
@@ -72,7 +73,7 @@ export class AgentController {
   @HttpCode(200)
   @ApiOperation({ summary: 'Say what was seen of allocations' })
   @ApiResponse({ status: 200, standardSchema: observationsResponse })
-  @SerializeOptions({ schema: observationsResponse })
+  @Answers(observationsResponse)
   @Problems('conflict', 'commit_uncertain', 'newer_version')
   async observe(@Body({ schema: observationsRequest }) request: ObservationsRequest, @AgentWorker() worker: WorkerEntries): Promise<ObservationsResponse> {
     // The ports first, so that who retries elsewhere knows of them; that they cannot be recorded keeps no observation back.

@@ -23,7 +23,19 @@ export function callerBy({ token, principal, org }: Standing, credential: string
   if (org?.suspended) return 'suspended';
   const { id, type, name, projects } = principal;
   const expiresAt = token && { expiresAt: token.expiresAt };
-  return { id, type, name, org: principal.org, ...(projects && { projects }), scopes: scopesOf(principal, token), credential, ...expiresAt };
+  return { id, type, name, org: principal.org, ...(projects && { projects }), scopes: knownScopesOf(principal, token), credential, ...expiresAt };
+}
+
+/** By the very specs: one that changes is another object, and what was made of the former is forgotten with it. */
+const known = new WeakMap<PrincipalSpec, WeakMap<object, ReadonlySet<Scope>>>();
+
+/** Every request asks for them, and what they are made of hardly ever changes. */
+function knownScopesOf(principal: PrincipalSpec, token: TokenSpec | undefined): ReadonlySet<Scope> {
+  const ofPrincipal = known.get(principal) ?? new WeakMap<object, ReadonlySet<Scope>>();
+  const by = token ?? principal;
+  const scopes = ofPrincipal.get(by) ?? scopesOf(principal, token);
+  known.set(principal, ofPrincipal.set(by, scopes));
+  return scopes;
 }
 
 /** Everything that the roles give and what was given beside them, as far as the token lets it through. */

@@ -9,10 +9,10 @@ import { ApiProblem } from './problem';
  * which one it was.
  */
 export class ValidationPipe implements PipeTransform {
-  async transform(value: unknown, { schema, type, data }: ArgumentMetadata): Promise<unknown> {
+  transform(value: unknown, { schema, type, data }: ArgumentMetadata): unknown {
     if (schema === undefined || type === 'custom') return value;
     if (!(schema instanceof z.ZodType)) return readBySchema(schema, value);
-    const parsed = await schema.safeParseAsync(value, { reportInput: true });
+    const parsed = schema.safeParse(value, { reportInput: true });
     if (parsed.success) return parsed.data;
     const errors = problemsOf(parsed.error).map((problem) => (data === undefined ? problem : ofParameter(data, problem)));
     throw new ApiProblem('invalid_request', errors.map(({ message }) => message).join('; '), { errors });

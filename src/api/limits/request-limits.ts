@@ -80,17 +80,19 @@ export class RequestLimits {
   private take(wanted: ReadonlyArray<readonly [policy: Policy, id: string]>, response: Response): void {
     const shares = this.present();
     const nowMs = performance.now();
-    const policies: string[] = [];
-    const left: string[] = [];
+    let policies = '';
+    let left = '';
     for (const [policy, id] of wanted) {
       const rate = shares[policy];
       const taken = this.buckets.take(`${policy} ${id}`, rate, nowMs);
-      policies.push(`"${policy}";q=${rate.burst};w=${Math.max(1, Math.ceil(rate.burst / rate.perSecond))}`);
-      left.push(`"${policy}";r=${taken.remaining};t=${Math.ceil(taken.fullInMs / 1000)}`);
-      response.setHeader('RateLimit-Policy', policies.join(', '));
-      response.setHeader('RateLimit', left.join(', '));
-      if (!taken.allowed) throw tooOften(policy, rate, taken);
+      const separator = policies === '' ? '' : ', ';
+      policies += `${separator}"${policy}";q=${rate.burst};w=${Math.max(1, Math.ceil(rate.burst / rate.perSecond))}`;
+      left += `${separator}"${policy}";r=${taken.remaining};t=${Math.ceil(taken.fullInMs / 1000)}`;
+      if (taken.allowed) continue;
+      say(response, policies, left);
+      throw tooOften(policy, rate, taken);
     }
+    say(response, policies, left);
   }
 
   /** The shares of this server as things are. */
@@ -103,6 +105,11 @@ export class RequestLimits {
     }
     return this.shares.of;
   }
+}
+
+function say(response: Response, policies: string, left: string): void {
+  response.setHeader('RateLimit-Policy', policies);
+  response.setHeader('RateLimit', left);
 }
 
 const whose: Readonly<Record<Policy, string>> = {

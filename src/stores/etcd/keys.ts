@@ -86,6 +86,9 @@ export type LeaderRole = 'scheduler' | 'controller';
 
 /** Splits `instances/i-1/plan/x` into its collection, object id and the rest. */
 export function parseKey(key: string): { collection: string; id: string; part: string } {
-  const [collection = '', id = '', ...rest] = key.split('/');
-  return { collection, id, part: rest.join('/') };
+  const end = key.indexOf('/');
+  if (end < 0) return { collection: key, id: '', part: '' };
+  const endOfId = key.indexOf('/', end + 1);
+  if (endOfId < 0) return { collection: key.slice(0, end), id: key.slice(end + 1), part: '' };
+  return { collection: key.slice(0, end), id: key.slice(end + 1, endOfId), part: key.slice(endOfId + 1) };
 }

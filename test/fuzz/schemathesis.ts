@@ -9,6 +9,8 @@ export interface Fuzzing {
   readonly seed: number;
   /** Cases of chance for each operation; those that cover what its parts may be come on top. */
   readonly casesPerOperation: number;
+  /** Whether each value of each part is tried that should be let through, or also each that should not. */
+  readonly coverage: 'positive' | 'all';
   /** Tokens by the security scheme of the document that they are for; none: nobody is let in. */
   readonly tokens: Readonly<Record<string, string>>;
   /** Ids of objects that are there, by the name of their collection. */
@@ -49,10 +51,11 @@ export async function fuzz(fuzzing: Fuzzing): Promise<Outcome> {
   }
 }
 
-function prepare(place: string, { tokens, ids }: Fuzzing): void {
+function prepare(place: string, { coverage, tokens, ids }: Fuzzing): void {
   copyFileSync(join(__dirname, 'hooks.py'), join(place, 'hooks.py'));
   const schemes = Object.entries(tokens).map(([scheme, token]) => `[auth.openapi.${scheme}]\nbearer = "${token}"\n`);
-  writeFileSync(join(place, 'schemathesis.toml'), [readFileSync(join(__dirname, 'schemathesis.toml'), 'utf8'), ...schemes].join('\n'));
+  const phase = `[phases.coverage.generation]\nmode = "${coverage}"\n`;
+  writeFileSync(join(place, 'schemathesis.toml'), [readFileSync(join(__dirname, 'schemathesis.toml'), 'utf8'), phase, ...schemes].join('\n'));
   for (const [collection, present] of Object.entries(ids)) writeFileSync(join(place, `${collection}.txt`), present.map((id) => JSON.stringify(id)).join('\n'));
 }
 

@@ -88,7 +88,7 @@ export function several<Words extends readonly [string, ...string[]]>(words: Wor
     .transform((given) => (Array.isArray(given) ? given : [given]));
 }
 
-const labelFilter = text('a label as name=value', /^[^=]+=.*$/);
+const labelFilter = text('a label as name=value', /^[^=]+=[^\r\n\u2028\u2029]*$/);
 
 /** `label=zone=lab`, repeated for more. */
 export const labelsFilter = z

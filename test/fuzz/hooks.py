@@ -83,11 +83,16 @@ def read_as_a_stream(case):
         case.headers = {**(case.headers or {}), "Accept": "text/event-stream"}
 
 
+# These wait for what the record shows, and nothing writes it here.
+OF_THE_RECORD = ("/snapshot", "/history", "/timeline")
+
+
 def wait_shortly(case):
     """Nothing drives lifecycles here, so that what is waited for does not come. What is no duration is to be refused as such."""
-    query = case.query or {}
-    for bound, waits in {"timeout": "waitFor" in query, "wait": "wait" in query}.items():
-        if waits and (bound not in query or re.fullmatch(r"\d+(ms|s)", str(query[bound]))):
+    query = case.query = dict(case.query or {})
+    may_wait = {"timeout", "waitFor", "minRevision"} & query.keys() or case.operation.path.endswith(OF_THE_RECORD)
+    for bound, waits in {"timeout": may_wait, "wait": "wait" in query}.items():
+        if waits and re.fullmatch(r"\d+(ms|s)", str(query.get(bound, "1s"))):
             query[bound] = "10ms"
 
 
@@ -115,6 +120,9 @@ def filter_failure(context, failure, case, response):
     """A refusal of what is as the document says is a failure, unless it is for a reason that no document can tell."""
     if type(failure).__name__ != "RejectedPositiveData":
         return True
+    # What is no notation, see above, counts as text that is right where no pattern says otherwise; it was made to be refused.
+    if case.meta is not None and not case.meta.generation.mode.is_positive:
+        return False
     problem = response.json()
     if problem["code"] in ABOUT_WHAT_IS_THERE:
         return False

@@ -14,7 +14,7 @@ import type { CachedObjects, FreshObjects } from '../stores/etcd/objects';
 import type { WatchCache } from '../stores/etcd/watch-cache';
 import type { IdentifiedRefusal } from '../stores/mongo/audit-refusals';
 import type { SnapshotRecord } from '../stores/mongo/snapshots';
-import type { RequestBounds } from './limits/request-limits';
+import type { RequestBounds } from './limits/request-bounds';
 import type { ServerBounds } from './http/server-bounds';
 import type { BreakerState, Dependency } from '../telemetry';
 import type { RetiredObjects } from '../stores/mongo/retired-objects';

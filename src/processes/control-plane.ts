@@ -32,9 +32,9 @@ import { Leadership } from '../stores/etcd/leadership';
 import { maintenanceOf } from '../stores/etcd/maintenance';
 import type { Telemetry } from '../telemetry';
 import type { Documents } from './documents';
-import type { Settings } from './environment';
+import type { EtcdSettings, Settings } from './environment';
 import type { Running } from './run';
-import type { EtcdSettings, LiveStores } from './stores';
+import type { LiveStores } from './stores';
 import { openMembers } from './stores';
 
 export interface ControlPlaneOptions {

@@ -6,8 +6,9 @@ import { EtcdClient } from '../stores/etcd/client';
 import { etcdIdentities, etcdNeeds, rightOf } from '../stores/etcd/rights';
 import { dueDeeds, roleName } from '../stores/etcd/role-administration';
 import { bootstrapToken } from './bootstrap';
-import type { Settings } from './environment';
+import type { EtcdSettings } from './environment';
 import { readSettings } from './environment';
+import { etcdOptions } from './stores';
 
 /** How roles and users are brought to etcd. */
 export interface RoleWishes {
@@ -40,15 +41,13 @@ export function deployAdministrator(environment: NodeJS.ProcessEnv): Promise<str
   return withEtcd(etcdSettingsOf(environment), (client) => bootstrapToken(client, 'the way in, made by berth deploy administrator'));
 }
 
-type EtcdSettings = Pick<Settings, 'etcdEndpoints' | 'etcdPrefix' | 'etcdAccess' | 'etcdMaintenanceAccess'>;
-
 /** Of the environment only what etcd takes: no other server is spoken to. */
 function etcdSettingsOf(environment: NodeJS.ProcessEnv): EtcdSettings {
   return readSettings({ BERTH_TEMPORAL_ADDRESS: 'unused:1', BERTH_MONGODB_URI: 'mongodb://unused', ...environment });
 }
 
-async function withEtcd<T>({ etcdEndpoints, etcdPrefix, etcdAccess }: EtcdSettings, use: (client: EtcdClient) => Promise<T>): Promise<T> {
-  const client = new EtcdClient({ endpoints: etcdEndpoints, prefix: etcdPrefix, access: etcdAccess });
+async function withEtcd<T>(settings: EtcdSettings, use: (client: EtcdClient) => Promise<T>): Promise<T> {
+  const client = new EtcdClient(etcdOptions(settings));
   try {
     return await use(client);
   } finally {

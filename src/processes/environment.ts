@@ -65,6 +65,9 @@ export interface Settings {
   readonly metricsPort: number | undefined;
 }
 
+/** Where etcd is, and who asks it. */
+export type EtcdSettings = Pick<Settings, 'etcdEndpoints' | 'etcdPrefix' | 'etcdAccess' | 'etcdMaintenanceAccess'>;
+
 /** What BERTH_LOG_LEVEL may be. */
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 

@@ -6,7 +6,7 @@ import type { Granted } from '../stores/etcd/granted-rights';
 import { grantedRights } from '../stores/etcd/granted-rights';
 import type { EtcdIdentity } from '../stores/etcd/rights';
 import { neededRights } from '../stores/etcd/rights';
-import type { EtcdSettings } from './stores';
+import type { EtcdSettings } from './environment';
 
 /** A process lacks rights in a store: it would fail at some later time, half-way through something. */
 export class RightsMissingError extends Error {

@@ -15,12 +15,9 @@ import { CachedObjects, FreshObjects } from '../stores/etcd/objects';
 import type { EtcdIdentity } from '../stores/etcd/rights';
 import { WatchCache } from '../stores/etcd/watch-cache';
 import type { OneAtATime } from '../stores/mongo/migrate';
-import type { Settings } from './environment';
+import type { EtcdSettings } from './environment';
 import { checkEtcdRights } from './etcd-rights';
 import type { Metrics } from './metrics';
-
-/** Where etcd is, and who asks it. */
-export type EtcdSettings = Pick<Settings, 'etcdEndpoints' | 'etcdPrefix' | 'etcdAccess' | 'etcdMaintenanceAccess'>;
 
 /** How a process speaks to etcd as itself. */
 export function etcdOptions({ etcdEndpoints, etcdPrefix, etcdAccess }: EtcdSettings): EtcdOptions {

@@ -1,15 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { platformOrg } from '../../domain/header';
-import {
-  openRequestsPerPrincipalDefault,
-  rateBucketsMax,
-  ratePerAgent,
-  ratePerOrgDefault,
-  ratePerPrincipalDefault,
-  rateUnauthenticatedDefault,
-  streamsPerPrincipalDefault,
-} from '../../domain/limits';
+import { rateBucketsMax } from '../../domain/limits';
 import type { Caller } from '../../domain/principal';
 import type { Rate, Taken } from '../../domain/token-bucket';
 import { shareOf, TokenBuckets } from '../../domain/token-bucket';
@@ -18,33 +10,11 @@ import { apiDependencies } from '../dependencies';
 import { ApiProblem } from '../http/problem';
 import { networkOf } from './address';
 import { kindOf, OpenRequests } from './open-requests';
-
-/** How much each caller may ask for. */
-export interface RequestBounds {
-  /** Rates of all servers together. */
-  readonly perPrincipal: Rate;
-  readonly perOrg: Rate;
-  readonly unauthenticated: Rate;
-  /** An agent speaks to one server at a time, which allows it all. */
-  readonly perAgent: Rate;
-  readonly openRequestsMax: number;
-  readonly streamsMax: number;
-  /** How many servers share the rates at present. */
-  readonly servers: () => number;
-}
+import type { RequestBounds } from './request-bounds';
+import { boundsDefault } from './request-bounds';
 
 /** What a rate is of; the name that `RateLimit` headers give it. */
 type Policy = 'principal' | 'org' | 'agent' | 'address';
-
-const boundsDefault: RequestBounds = {
-  perPrincipal: ratePerPrincipalDefault,
-  perOrg: ratePerOrgDefault,
-  unauthenticated: rateUnauthenticatedDefault,
-  perAgent: ratePerAgent,
-  openRequestsMax: openRequestsPerPrincipalDefault,
-  streamsMax: streamsPerPrincipalDefault,
-  servers: () => 1,
-};
 
 /**
  * Keeps each caller from taking more of the server than is his share. Decided in memory, by each server for itself, so

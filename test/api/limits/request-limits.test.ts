@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Request, Response } from 'express';
 import { networkOf } from '../../../src/api/limits/address';
-import type { RequestBounds } from '../../../src/api/limits/request-limits';
+import type { RequestBounds } from '../../../src/api/limits/request-bounds';
 import { RequestLimits } from '../../../src/api/limits/request-limits';
 import { ApiProblem } from '../../../src/api/http/problem';
 import { platformOrg } from '../../../src/domain/header';

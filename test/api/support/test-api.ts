@@ -6,7 +6,7 @@ import type { INestApplication } from '@nestjs/common';
 import pino from 'pino';
 import { createApi } from '../../../src/api/app';
 import type { ApiDependencies, DependencyHealth } from '../../../src/api/dependencies';
-import type { RequestBounds } from '../../../src/api/limits/request-limits';
+import type { RequestBounds } from '../../../src/api/limits/request-bounds';
 import { Metrics } from '../../../src/processes/metrics';
 import { EtcdClient } from '../../../src/stores/etcd/client';
 import { Committer } from '../../../src/stores/etcd/committer';

@@ -11,7 +11,8 @@ import type { Figure } from './figures';
 import { median, rate, timed } from './figures';
 import { withoutLimits } from '../test/support/without-limits';
 
-const rounds = 5;
+/** `BERTH_BENCH_ROUNDS` shortens it. */
+const rounds = Number(process.env['BERTH_BENCH_ROUNDS'] ?? 5);
 const alonePerRound = 20;
 const perRoundInFlight = 100;
 const residentInstances = 300;
@@ -230,7 +231,8 @@ class Bench {
   private async call(method: string, path: string, body?: unknown): Promise<{ id: string }> {
     const response = await fetch(`${this.stack.apis[0]}/api/v1${path}`, {
       method,
-      ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      headers: { authorization: `Bearer ${this.stack.token}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
     });
     const answer = (await response.json()) as { id: string; detail?: string };
     if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${answer.detail}`);

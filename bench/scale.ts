@@ -12,7 +12,9 @@ import type { Figure } from './figures';
 import { median, quantile, rate, timed } from './figures';
 import { withoutLimits } from '../test/support/without-limits';
 
-const sizes = [0, 1_000, 10_000] as const;
+/** `BERTH_BENCH_INSTANCES` shortens it. */
+const many = Number(process.env['BERTH_BENCH_INSTANCES'] ?? 10_000);
+const sizes = [0, many / 10, many];
 const inFlight = 32;
 const readsPerRound = 200;
 const rounds = 5;
@@ -50,14 +52,14 @@ async function measure(stack: Stack, client: EtcdClient, report: (line: string) 
     await sleep(settleMs);
     weights.push({ count, apiMib: residentMib(api.pid), etcdBytes: (await store.usage()).usedBytes });
   }
-  const [none, some, many] = weights as [(typeof weights)[number], (typeof weights)[number], (typeof weights)[number]];
+  const [none, few, all] = weights as [(typeof weights)[number], (typeof weights)[number], (typeof weights)[number]];
   report('lists');
-  const { list, health } = await reads(stack.apis[0]!);
+  const { list, health } = await reads(stack.apis[0]!, stack.token);
   return [
     ...weights.map(({ count, apiMib }): Figure => ({ name: `resident memory of api, ${count} instances`, value: apiMib, unit: 'MiB' })),
-    { name: 'api memory per instance, at 1,000', value: ((some.apiMib - none.apiMib) * 1024) / some.count, unit: 'KiB' },
-    { name: 'api memory per instance, at 10,000', value: ((many.apiMib - none.apiMib) * 1024) / many.count, unit: 'KiB' },
-    { name: 'etcd bytes per instance, at 10,000', value: (many.etcdBytes - none.etcdBytes) / many.count / 1024, unit: 'KiB', note: 'compacted and defragmented' },
+    { name: `api memory per instance, at ${few.count}`, value: ((few.apiMib - none.apiMib) * 1024) / few.count, unit: 'KiB' },
+    { name: `api memory per instance, at ${all.count}`, value: ((all.apiMib - none.apiMib) * 1024) / all.count, unit: 'KiB' },
+    { name: `etcd bytes per instance, at ${all.count}`, value: (all.etcdBytes - none.etcdBytes) / all.count / 1024, unit: 'KiB', note: 'compacted and defragmented' },
     { name: 'list of 100 by label and phase, p50', value: median(list.p50), unit: 'ms' },
     { name: 'list of 100 by label and phase, p99', value: median(list.p99), unit: 'ms' },
     { name: 'health, p99', value: median(health.p99), unit: 'ms' },
@@ -87,8 +89,12 @@ interface Samples {
 }
 
 /** In turns, so that whatever else happens on the machine falls on both. */
-async function reads(url: string): Promise<{ list: Samples; health: Samples }> {
-  const get = async (path: string) => void (await (await fetch(`${url}${path}`)).arrayBuffer());
+async function reads(url: string, token: string): Promise<{ list: Samples; health: Samples }> {
+  const get = async (path: string) => {
+    const response = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } });
+    await response.arrayBuffer();
+    if (!response.ok) throw new Error(`${path} answered ${response.status}`);
+  };
   const list = () => get('/api/v1/instances?limit=100&phase=RUNNING&label=zone=a');
   const health = () => get('/health');
   const samples = { list: { p50: [], p99: [] } as Samples, health: { p50: [], p99: [] } as Samples };

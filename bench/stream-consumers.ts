@@ -1,8 +1,9 @@
 import http from 'node:http';
 
 /**
- * Many readers of the stream, in a process of their own: `stream-consumers.ts <url> <count>`. Says `{"open":n}` when all
- * are connected, and each second what they heard since. Events carry the time of their commit.
+ * Many readers of the stream, in a process of their own: `stream-consumers.ts <url> <count>`, with the token in
+ * `BENCH_TOKEN`. Says `{"open":n}` when all are connected, and each second what they heard since. Events carry the time
+ * of their commit.
  */
 export interface ConsumersReport {
   readonly open: number;
@@ -48,7 +49,7 @@ function hear(consumer: number, text: string, from: number): void {
 }
 
 function connect(consumer: number): void {
-  const headers = { accept: 'text/event-stream' };
+  const headers = { accept: 'text/event-stream', authorization: `Bearer ${process.env['BENCH_TOKEN']}` };
   http.get(`${url}/api/v1/events`, { headers, agent: false }, (response) => {
     let partial = '';
     open += 1;

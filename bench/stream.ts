@@ -99,7 +99,7 @@ class StreamBench {
     const byStream: number[] = [];
     const watcher = await this.client.raw.watch().prefix(`${this.client.prefix}${keys.outboxPrefix}bench/`).only('put').create();
     watcher.on('put', ({ value }) => byWatch.push(nowMs() - atMsOf(value.toString())));
-    const request = http.get(`${this.stack.apis[0]!}/api/v1/events`, { headers: { accept: 'text/event-stream' } }, (response) => {
+    const request = http.get(`${this.stack.apis[0]!}/api/v1/events`, { headers: { accept: 'text/event-stream', authorization: `Bearer ${this.stack.token}` } }, (response) => {
       response.setEncoding('utf8').on('data', (piece: string) => {
         for (const frame of piece.split('event: change').slice(1)) byStream.push(nowMs() - atMsOf(frame));
       });
@@ -122,7 +122,7 @@ class StreamBench {
 
   /** Many readers at a steady rate, and then faster and faster. */
   async many(): Promise<Figure[]> {
-    const consumers = new Consumers(this.stack.apis[0]!, consumersCount);
+    const consumers = new Consumers(this.stack.apis[0]!, this.stack.token, consumersCount);
     try {
       await consumers.opened();
       this.numberBefore = this.number;
@@ -221,9 +221,13 @@ class Consumers {
 
   constructor(
     url: string,
+    token: string,
     private readonly count: number,
   ) {
-    this.child = spawn(process.execPath, ['--import', 'tsx', join(__dirname, 'stream-consumers.ts'), url, String(count)], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.child = spawn(process.execPath, ['--import', 'tsx', join(__dirname, 'stream-consumers.ts'), url, String(count)], {
+      env: { ...process.env, BENCH_TOKEN: token },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     createInterface({ input: this.child.stdout! }).on('line', (line) => {
       this.latest = JSON.parse(line) as ConsumersReport;
       this.reports.push(this.latest);

@@ -9,7 +9,7 @@ import { RefusalLog } from './audit/refusal-log';
 import type { ApiDependencies } from './dependencies';
 import { accessLog } from './http/access-log';
 import { AnsweringAdapter } from './http/answer';
-import { bodyReaders } from './http/body';
+import { bodyReader } from './http/body';
 import { chained } from './http/chain';
 import { refuseUnusableKey, requestContext } from './http/context';
 import { refuseUnclearHeaders } from './http/headers';
@@ -41,7 +41,7 @@ export async function createApi(dependencies: ApiDependencies, tls?: ApiTls): Pr
   app.disable('etag'); // Ours are revisions, not hashes of answers.
   const bounds = boundServer(app.getHttpServer(), dependencies.serverBounds);
   const authenticated = authentication(app.get(Authenticator), app.get(RequestLimits));
-  app.use(chained(requestContext, accessLog(dependencies.log), cutSlowReaders(bounds), refuseUnclearHeaders, authenticated, refuseUnusableKey, ...bodyReaders));
+  app.use(chained(requestContext, accessLog(dependencies.log), cutSlowReaders(bounds), refuseUnclearHeaders, authenticated, refuseUnusableKey, bodyReader));
   const routes = serveOpenApi(app);
   app.useGlobalPipes(new ValidationPipe());
   app.useGlobalFilters(new ProblemFilter(dependencies.log, routes, app.get(RefusalLog)));

@@ -17,11 +17,11 @@ export class Answer<Body> {
 export class AnsweringAdapter extends ExpressAdapter {
   override reply(response: Response, answer: unknown, statusCode?: number): unknown {
     if (answer instanceof Answer) {
-      response.set(answer.headers);
+      for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value);
       return super.reply(response, answer.body, statusCode);
     }
     const revision = revisionOf(answer);
-    if (revision !== undefined) response.set('Berth-Revision', revision);
+    if (revision !== undefined) response.setHeader('Berth-Revision', revision);
     return super.reply(response, answer, statusCode);
   }
 }

@@ -5,19 +5,28 @@ import { raw, text } from 'express';
 import { faultOfJson } from '../../domain/json-scan';
 import { problemsMax, requestBodyBytesMax } from '../../domain/limits';
 import { describeValue, problemAt } from '../../domain/problem';
+import { chained } from './chain';
 import { ApiProblem } from './problem';
 
 const jsonTypes = ['application/json', 'application/*+json'];
 const yamlTypes = ['application/yaml', 'application/x-yaml', 'text/yaml', 'application/*+yaml'];
 
-/** Express middlewares that read a body: JSON into an object or a list, YAML as text, anything else not at all. */
-export const bodyReaders = [
+const readBody = chained(
   refuseOtherTypes,
   raw({ limit: requestBodyBytesMax, type: jsonTypes }),
   parseJson,
   text({ limit: requestBodyBytesMax, type: yamlTypes }),
   explainUnreadable,
-];
+);
+
+/** Express middleware that reads a body: JSON into an object or a list, YAML as text, anything else not at all. */
+export function bodyReader(request: Request, response: Response, next: NextFunction): unknown {
+  return hasBody(request) ? readBody(request, response, next) : next();
+}
+
+function hasBody({ headers }: Request): boolean {
+  return headers['transfer-encoding'] !== undefined || headers['content-length'] !== undefined;
+}
 
 /** For routes that take no body: what somebody sends there is meant for something, and must not be passed over. */
 export class NoBody implements CanActivate {
@@ -30,9 +39,9 @@ export class NoBody implements CanActivate {
 }
 
 function refuseOtherTypes(request: Request, _response: Response, next: NextFunction): void {
-  const hasBody = request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+  const isEmpty = request.headers['transfer-encoding'] === undefined && Number(request.headers['content-length'] ?? 0) === 0;
   const accepted = takesYaml(request) ? [...jsonTypes, ...yamlTypes] : jsonTypes;
-  if (!hasBody || request.is(accepted)) return next();
+  if (isEmpty || request.is(accepted)) return next();
   const kinds = takesYaml(request) ? 'application/json or application/yaml' : 'application/json';
   next(new ApiProblem('unsupported_media_type', `the body must be ${kinds}, not ${request.get('Content-Type') ?? 'of no stated type'}`));
 }

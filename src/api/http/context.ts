@@ -59,10 +59,10 @@ export function requestContext(request: Request, response: Response, next: NextF
   const idempotency = { key: usable ? ownKey : changes ? mintId('key') : '', given: usable };
   const traceparent = ownPartOf(request.get('traceparent'));
   contexts.set(request, { requestId, traceparent, idempotency, address: request.socket.remoteAddress ?? 'unknown' });
-  response.set({ 'X-Request-Id': requestId, traceparent, 'Cache-Control': 'no-store' });
+  response.setHeader('X-Request-Id', requestId).setHeader('traceparent', traceparent).setHeader('Cache-Control', 'no-store');
   // The ETag is the spec's: a 304 made from it would hide a change of status.
   delete request.headers['if-none-match'];
-  if (changes && request.path.startsWith('/api/v1/')) response.set('Idempotency-Key', idempotency.key);
+  if (changes && request.path.startsWith('/api/v1/')) response.setHeader('Idempotency-Key', idempotency.key);
   next();
 }
 

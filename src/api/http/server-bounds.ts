@@ -58,13 +58,18 @@ export function cutSlowReaders({ drainMsMax }: Pick<ServerBounds, 'drainMsMax'>)
   return (_request: Request, response: Response, next: NextFunction): void => {
     response.once('prefinish', () => {
       const { socket } = response;
-      if (socket === null || socket.writableLength === 0) return;
-      const timer = setTimeout(() => socket.destroy(), drainMsMax).unref();
-      const settled = () => clearTimeout(timer);
-      response.once('finish', settled).once('close', settled);
+      // Nearly every answer has left by the next turn of the event loop, and needs no timer.
+      if (socket !== null && socket.writableLength > 0) setImmediate(() => cutWhenStuck(response, socket, drainMsMax));
     });
     next();
   };
+}
+
+function cutWhenStuck(response: Response, socket: Socket, drainMsMax: number): void {
+  if (response.writableFinished || response.closed) return;
+  const timer = setTimeout(() => socket.destroy(), drainMsMax).unref();
+  const settled = () => clearTimeout(timer);
+  response.once('finish', settled).once('close', settled);
 }
 
 /** A connection as Node has it: with the answer that is being sent on it. Node's own answer to what is unreadable looks there, too. */

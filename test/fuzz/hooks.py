@@ -130,4 +130,7 @@ def filter_failure(context, failure, case, response):
     if problem["code"] == "malformed_body" and '"__proto__"' in problem["detail"]:
         return False
     errors = problem.get("errors", [])
+    # YAML 1.1, in which schemathesis writes, knows fewer numbers than YAML 1.2, in which they are read: 0o10 is text there and 8 here.
+    if "yaml" in (case.media_type or "") and any("in quotes" in error["expected"] for error in errors):
+        return False
     return not errors or any(not error["expected"].startswith(BEYOND_SCHEMAS) for error in errors)

@@ -9,10 +9,10 @@ import { fuzz } from './schemathesis';
 
 /**
  * Requests of every kind that the served document allows, and of every kind that it does not, to all that it names. `BERTH_FUZZ=long`
- * for hours that somebody has. What chance decides is decided by one seed, which is printed.
+ * for hours that somebody has, by a seed of its own each time; a build is to fail for what was changed and not for its luck. The seed is printed.
  */
 const isLong = process.env['BERTH_FUZZ'] === 'long';
-const seed = Number(process.env['BERTH_FUZZ_SEED'] ?? Date.now() % 1_000_000);
+const seed = Number(process.env['BERTH_FUZZ_SEED'] ?? (isLong ? Date.now() % 1_000_000 : 5));
 const timeoutMs = isLong ? 6 * 60 * 60_000 : 10 * 60_000;
 
 let etcd: OwnEtcd;
@@ -68,7 +68,7 @@ async function somePrincipals(): Promise<{ readonly principals: string[]; readon
 }
 
 test.each([
-  { who: 'somebody who runs Berth', tokens: () => ({ token: api.token, agent }), coverage: 'all' as const, casesPerOperation: isLong ? 500 : 5, casesMin: 4000 },
+  { who: 'somebody who runs Berth', tokens: () => ({ token: api.token, agent }), coverage: 'all' as const, casesPerOperation: isLong ? 500 : 5, casesMin: 5000 },
   { who: 'nobody that it knows', tokens: () => ({}), coverage: isLong ? ('all' as const) : ('positive' as const), casesPerOperation: isLong ? 500 : 3, casesMin: 1000 },
 ])('to $who every answer is as the document says', async ({ tokens, coverage, casesPerOperation, casesMin }) => {
   const { passed, report, cases, operations } = await fuzz({ url: api.url, seed, coverage, casesPerOperation, tokens: tokens(), ...world });

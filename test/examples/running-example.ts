@@ -38,7 +38,7 @@ export class RunningExample {
     body: DefinitionBody,
     change: (workload: Workload) => Workload = (workload) => workload,
   ): Promise<RunningExample> {
-    const artifact = await syncArtifact(body, examplesDirectory);
+    const artifact = await syncArtifact(body, { directory: examplesDirectory });
     const names = requestedPorts(body, artifact?.facts).map(({ name }) => name);
     const numbers = await freePorts(names.length);
     const ports = Object.fromEntries(names.map((name, index) => [name, numbers[index]!]));

@@ -6,6 +6,7 @@ import type { ArtifactFacts, ArtifactReference } from '../../domain/definition';
 import { artifactBytesMax } from '../../domain/limits';
 import { sha256Hex } from '../../hash';
 import { ArtifactError } from './artifact-error';
+import type { ArtifactPlace } from './artifacts-of-org';
 import { readTopology } from './cml-topology';
 
 /** An artifact's text and what was learnt from it. */
@@ -18,8 +19,8 @@ export interface Artifact {
  * Reads the file that a definition refers to, checks it against the hash that the author gave, and derives what its
  * format tells. Throws `ArtifactError`.
  */
-export async function readArtifact(reference: ArtifactReference, artifactsDirectory: string): Promise<Artifact> {
-  const file = await locate(reference.uri, artifactsDirectory);
+export async function readArtifact(reference: ArtifactReference, place: ArtifactPlace): Promise<Artifact> {
+  const file = await locate(reference.uri, place);
   const content = await readBounded(reference.uri, file);
   const sha256 = sha256Hex(content);
   if (reference.sha256 !== undefined && reference.sha256 !== sha256) {
@@ -31,14 +32,19 @@ export async function readArtifact(reference: ArtifactReference, artifactsDirect
 }
 
 /** Where the file is; refuses whatever leaves the directory, by its name or by a symbolic link. */
-async function locate(uri: string, artifactsDirectory: string): Promise<string> {
+async function locate(uri: string, { directory, except }: ArtifactPlace): Promise<string> {
   const relative = relativePath(uri);
-  const wanted = path.resolve(artifactsDirectory, relative);
+  const wanted = path.resolve(directory, relative);
   // Before the file system is asked: whether something is outside must not depend on whether it is there.
-  if (path.isAbsolute(relative) || !isInside(path.resolve(artifactsDirectory), wanted)) throw outside(uri);
-  const [directory, file] = await Promise.all([resolved(uri, artifactsDirectory), resolved(uri, wanted)]);
-  if (!isInside(directory, file)) throw outside(uri);
+  if (path.isAbsolute(relative) || !isWithin(path.resolve(directory), wanted, except && path.resolve(except))) throw outside(uri);
+  const [inside, file] = await Promise.all([resolved(uri, directory), resolved(uri, wanted)]);
+  // By then nothing of the way is a link: what is excepted is where it was, or is not there.
+  if (!isWithin(inside, file, except && path.join(inside, path.relative(directory, except)))) throw outside(uri);
   return file;
+}
+
+function isWithin(directory: string, file: string, except: string | undefined): boolean {
+  return isInside(directory, file) && !(except !== undefined && (file === except || isInside(except, file)));
 }
 
 function relativePath(uri: string): string {

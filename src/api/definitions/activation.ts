@@ -6,6 +6,7 @@ import { loggedCause } from '../../domain/trace-context';
 import { putGuarded } from '../../stores/etcd/body-guard';
 import { definitionStatusDecision, onlyIf } from '../../stores/etcd/decisions';
 import type { DefinitionEntries } from '../../stores/etcd/objects';
+import { artifactsOf } from '../artifacts/artifacts-of-org';
 import type { Artifact } from '../artifacts/read-artifact';
 import { syncArtifact } from '../artifacts/sync-artifact';
 import type { ApiDependencies } from '../dependencies';
@@ -52,7 +53,7 @@ export class DefinitionActivation implements OnModuleInit, OnModuleDestroy {
     for (const entries of waiting) {
       try {
         const body = await this.dependencies.definitionBodies.get(entries.spec.value.contentHash);
-        const artifact = await syncArtifact(body, this.dependencies.artifactsDirectory);
+        const artifact = await syncArtifact(body, artifactsOf(entries.spec.value.org, this.dependencies.artifactsDirectory));
         if (!artifact) continue;
         await this.activate(entries, artifact);
       } catch (err) {

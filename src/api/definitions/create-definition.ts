@@ -12,6 +12,7 @@ import type { Compare } from '../../stores/etcd/commit';
 import { createDecision } from '../../stores/etcd/decisions';
 import { keys } from '../../stores/etcd/keys';
 import type { DefinitionEntries } from '../../stores/etcd/objects';
+import { artifactsOf } from '../artifacts/artifacts-of-org';
 import type { Artifact } from '../artifacts/read-artifact';
 import { syncArtifact } from '../artifacts/sync-artifact';
 import { Archive } from '../archive';
@@ -70,7 +71,7 @@ export class DefinitionCreation {
       look: async (certain) => {
         if (certain) await this.reads.upToPresent();
         // Anew each time: what kept the former try from being committed may be that the document was being swept.
-        prepared = await this.prepare(body);
+        prepared = await this.prepare(body, owner.org);
         return { ...prepared, existing: await this.definitions.named(body, owner.org, certain) };
       },
       decide: (seen, admission) => {
@@ -83,10 +84,10 @@ export class DefinitionCreation {
   }
 
   /** A body that no commit comes to name is waste, but a commit that names a missing body would be a fault. */
-  private async prepare(body: DefinitionBody): Promise<Prepared> {
+  private async prepare(body: DefinitionBody, org: string): Promise<Prepared> {
     const { cache, definitionBodies, artifactsDirectory } = this.dependencies;
     const { hash, guard } = await putGuarded(cache, 'lablet_definitions', definitionBodies, body);
-    return { contentHash: hash, guard, artifact: await syncArtifact(body, artifactsDirectory) };
+    return { contentHash: hash, guard, artifact: await syncArtifact(body, artifactsOf(org, artifactsDirectory)) };
   }
 
   /** The definition is there whatever happens now; what fails here is made up for by the sweep. */

@@ -3,6 +3,8 @@ import semver from 'semver';
 import type { DefinitionBody } from '../../domain/definition';
 import { keys } from '../../stores/etcd/keys';
 import type { DefinitionEntries } from '../../stores/etcd/objects';
+import type { ArtifactPlace } from '../artifacts/artifacts-of-org';
+import { artifactsOf } from '../artifacts/artifacts-of-org';
 import type { Artifact } from '../artifacts/read-artifact';
 import { syncArtifact } from '../artifacts/sync-artifact';
 import { Archive } from '../archive';
@@ -40,7 +42,7 @@ export class DefinitionSync {
 
   /** It waits for its artifact still: what the sweep would do. */
   private async firstSync(entries: DefinitionEntries, body: DefinitionBody): Promise<Admitted<DefinitionEntries>> {
-    const artifact = await syncArtifact(body, this.dependencies.artifactsDirectory);
+    const artifact = await syncArtifact(body, this.placeOf(entries));
     if (!artifact) return asItIs(entries);
     const subject = await this.activation.activate(entries, artifact);
     return { subject, revision: subject.status.revision, replayed: false };
@@ -50,9 +52,13 @@ export class DefinitionSync {
     if (!body.artifact) return asItIs(entries);
     // Not the hash that the author gave: whether it is another file is what is asked.
     const { sha256: _pinned, ...reference } = body.artifact;
-    const artifact = await syncArtifact({ ...body, artifact: reference }, this.dependencies.artifactsDirectory);
+    const artifact = await syncArtifact({ ...body, artifact: reference }, this.placeOf(entries));
     if (!artifact || artifact.facts.sha256 === entries.status.value.artifact?.sha256) return asItIs(entries);
     throw await this.changed(entries, body, artifact);
+  }
+
+  private placeOf({ spec }: DefinitionEntries): ArtifactPlace {
+    return artifactsOf(spec.value.org, this.dependencies.artifactsDirectory);
   }
 
   private async changed({ spec, status }: DefinitionEntries, body: DefinitionBody, { facts }: Artifact): Promise<ApiProblem> {

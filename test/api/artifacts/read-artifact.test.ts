@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ArtifactError } from '../../../src/api/artifacts/artifact-error';
+import type { ArtifactPlace } from '../../../src/api/artifacts/artifacts-of-org';
+import { artifactsOf } from '../../../src/api/artifacts/artifacts-of-org';
 import { readArtifact } from '../../../src/api/artifacts/read-artifact';
 import type { ArtifactReference } from '../../../src/domain/definition';
 import { artifactBytesMax } from '../../../src/domain/limits';
@@ -37,7 +39,7 @@ function reference(uri: string, more: Partial<ArtifactReference> = {}): Artifact
   return { uri, format: 'text', path: 'copy', ...more };
 }
 
-async function refusalOf(wanted: ArtifactReference, from = directory): Promise<ArtifactError> {
+async function refusalOf(wanted: ArtifactReference, from: ArtifactPlace = { directory }): Promise<ArtifactError> {
   const error: unknown = await readArtifact(wanted, from).then(
     () => undefined,
     (reason: unknown) => reason,
@@ -47,14 +49,14 @@ async function refusalOf(wanted: ArtifactReference, from = directory): Promise<A
 }
 
 it('reads a file with its hash, byte for byte', async () => {
-  const { text, facts } = await readArtifact(reference('file:labs/my%20notes.txt'), directory);
+  const { text, facts } = await readArtifact(reference('file:labs/my%20notes.txt'), { directory });
   expect(text).toBe('\uFEFFhello ${PORT_A}\r\n');
   expect(facts).toEqual({ sha256: sha256Hex(text), bytes: Buffer.byteLength(text), nodeCount: 0, ports: [] });
 });
 
 it('takes the hash that the author gave, and refuses another file', async () => {
   const sha256 = sha256Hex('dots');
-  const { facts } = await readArtifact(reference('file:..notes', { sha256 }), directory);
+  const { facts } = await readArtifact(reference('file:..notes', { sha256 }), { directory });
   expect(facts.sha256).toBe(sha256);
   const refusal = await refusalOf(reference('file:..notes', { sha256: sha256Hex('other') }));
   expect(refusal.code).toBe('artifact_hash_mismatch');
@@ -62,17 +64,17 @@ it('takes the hash that the author gave, and refuses another file', async () => 
 });
 
 it('follows a symbolic link that stays inside', async () => {
-  await expect(readArtifact(reference('file:link-inside/my%20notes.txt'), directory)).resolves.toBeDefined();
+  await expect(readArtifact(reference('file:link-inside/my%20notes.txt'), { directory })).resolves.toBeDefined();
 });
 
 it('takes the largest file that is allowed', async () => {
-  const { facts } = await readArtifact(reference('file:largest'), directory);
+  const { facts } = await readArtifact(reference('file:largest'), { directory });
   expect(facts.bytes).toBe(artifactBytesMax);
 });
 
 it('may be given a directory that is a symbolic link', async () => {
   symlinkSync('artifacts', path.join(root, 'alias'));
-  await expect(readArtifact(reference('file:..notes'), path.join(root, 'alias'))).resolves.toBeDefined();
+  await expect(readArtifact(reference('file:..notes'), { directory: path.join(root, 'alias') })).resolves.toBeDefined();
 });
 
 it.each([
@@ -109,7 +111,7 @@ it.each([
 });
 
 it('is not found where the directory itself is not there, with the cause', async () => {
-  const refusal = await refusalOf(reference('file:..notes'), path.join(root, 'none'));
+  const refusal = await refusalOf(reference('file:..notes'), { directory: path.join(root, 'none') });
   expect(refusal.code).toBe('artifact_not_found');
   expect(refusal.cause).toMatchObject({ code: 'ENOENT' });
 });
@@ -124,4 +126,17 @@ it('says what is wrong with a topology', async () => {
   expect(refusal.code).toBe('artifact_invalid');
   expect(refusal.message).toContain('nodes: expected a list of nodes, found 5');
   expect(refusal.cause).toMatchObject({ code: 'invalid_document', problems: [{ path: 'nodes' }] });
+});
+
+it('reads of each org what is its own, by whatever way', async () => {
+  const own = path.join(directory, 'orgs', 'o-1');
+  mkdirSync(own, { recursive: true });
+  writeFileSync(path.join(own, 'notes'), 'of o-1');
+  symlinkSync('orgs/o-1', path.join(directory, 'link-to-org'));
+  symlinkSync('../../labs', path.join(own, 'link-to-default'));
+  const of = (org: string) => artifactsOf(org, directory);
+  expect((await readArtifact(reference('file:notes'), of('o-1'))).text).toBe('of o-1');
+  for (const uri of ['file:orgs/o-1/notes', 'file:link-to-org/notes', 'file:orgs', 'file:orgs/o-1/missing']) expect([uri, (await refusalOf(reference(uri), of('default'))).code]).toEqual([uri, 'artifact_outside']);
+  for (const uri of ['file:../../labs/my%20notes.txt', 'file:link-to-default/my%20notes.txt', 'file:../o-2/notes']) expect([uri, (await refusalOf(reference(uri), of('o-1'))).code]).toEqual([uri, 'artifact_outside']);
+  expect((await refusalOf(reference('file:notes'), of('o-2'))).code).toBe('artifact_not_found');
 });

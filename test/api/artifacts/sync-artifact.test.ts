@@ -28,13 +28,13 @@ const console1 = 'serial:${PORT_SERIAL_1}';
 
 it('is nothing for a definition without an artifact', async () => {
   const body = parseDefinition('name: a\nversion: 1.0.0\ncomponents: [{ name: a, command: [a] }]\n');
-  await expect(syncArtifact(body, '/nowhere')).resolves.toBeUndefined();
+  await expect(syncArtifact(body, { directory: '/nowhere' })).resolves.toBeUndefined();
 });
 
 it('lets a definition use the ports that its topology brings', async () => {
   topology(console1);
   const body = definition("readiness: { tcp: { port: serial_1 } }, environment: { A: '${PORT_SERIAL_1}' }");
-  const artifact = await syncArtifact(body, directory);
+  const artifact = await syncArtifact(body, { directory });
   expect(artifact?.facts).toMatchObject({ ports: [{ name: 'serial_1' }], nodeCount: 1 });
 });
 
@@ -45,7 +45,7 @@ it.each([
   ['a placeholder that no tag asks for', 'ports: []', '# see\n# ${PORT_SERIAL_2}\n', '"${PORT_SERIAL_2}" on line 6'],
 ])('refuses %s that is not there', async (_, component, more, message) => {
   topology(console1, more);
-  await expect(syncArtifact(definition(component), directory)).rejects.toMatchObject({
+  await expect(syncArtifact(definition(component), { directory })).rejects.toMatchObject({
     code: 'artifact_invalid',
     message: expect.stringContaining(message) as string,
     cause: { code: 'invalid_document' },
@@ -54,14 +54,14 @@ it.each([
 
 it('gives a text the ports of the definition only', async () => {
   writeFileSync(path.join(directory, 'lab.yaml'), 'listen ${PORT_HTTP} $${PORT_B}');
-  await expect(syncArtifact(definition('ports: [{ name: http }]', 'text'), directory)).resolves.toBeDefined();
-  await expect(syncArtifact(definition('ports: []', 'text'), directory)).rejects.toThrow('found "${PORT_HTTP}"');
+  await expect(syncArtifact(definition('ports: [{ name: http }]', 'text'), { directory })).resolves.toBeDefined();
+  await expect(syncArtifact(definition('ports: []', 'text'), { directory })).rejects.toThrow('found "${PORT_HTTP}"');
 });
 
 it('refuses an artifact that is too large to be rendered, before any instance is asked for', async () => {
   topology(console1, `# ${'x'.repeat(100_000)}\n`);
-  await expect(syncArtifact(definition('ports: []'), directory)).resolves.toBeDefined();
+  await expect(syncArtifact(definition('ports: []'), { directory })).resolves.toBeDefined();
   const files = `files: { a: ${'y'.repeat(50_000)} }\n`;
-  const both = syncArtifact(definition('ports: []', 'cml', files), directory);
+  const both = syncArtifact(definition('ports: []', 'cml', files), { directory });
   await expect(both).rejects.toThrow('artifact: expected at most 131072 bytes');
 });

@@ -1,5 +1,6 @@
 import { createRunDirectory } from '../src/processes/embedded/run-directory';
 import { startStack } from '../src/processes/stack';
+import { withoutLimits } from '../test/support/without-limits';
 import type { Figure } from './figures';
 import { median, quantile, timed } from './figures';
 
@@ -11,7 +12,7 @@ const rounds = Number(process.env['BERTH_BENCH_ROUNDS'] ?? 1_000);
  */
 export async function run(report: (line: string) => void): Promise<Figure[]> {
   const directory = await createRunDirectory('bench', report);
-  const stack = await startStack({ directory: directory.path, report, artifactsDirectory: directory.path });
+  const stack = await startStack({ directory: directory.path, report, artifactsDirectory: directory.path, environment: withoutLimits });
   try {
     const [url] = stack.apis as [string];
     const known = stack.token;

@@ -77,7 +77,7 @@ function serversOf({ apis }: Stack, { token }: Tenant): Servers {
 }
 
 /** An org and a project with limits for everything that a quota bounds, so that each is looked at; far above what comes. */
-export async function makeTenant(stack: Stack): Promise<Tenant> {
+async function makeTenant(stack: Stack): Promise<Tenant> {
   const [url] = stack.apis as [string];
   rememberToken(url, stack.token);
   const client = new Client(url);
@@ -95,7 +95,7 @@ export async function makeTenant(stack: Stack): Promise<Tenant> {
   return { caller, token, project: project.id, instance: await create() };
 }
 
-export function instanceOf(project: string): object {
+function instanceOf(project: string): object {
   return { definition: { name: 'bench', version: '1.0.0' }, project };
 }
 
@@ -169,7 +169,7 @@ class FrontDoorBench {
 }
 
 /** A bare route of NestJS, in a process of its own. */
-export class BareRoute {
+class BareRoute {
   private child: ReturnType<typeof spawn> | undefined;
 
   /** Resolves with its address. */
@@ -179,9 +179,6 @@ export class BareRoute {
     return address;
   }
 
-  get pid(): number {
-    return this.child!.pid!;
-  }
 
   stop(): void {
     this.child?.kill();

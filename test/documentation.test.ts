@@ -79,7 +79,7 @@ describe('settings', () => {
   test('are all in the README, and no others', () => {
     expect(variables.length).toBeGreaterThan(10);
     expect([...rows.keys()].sort()).toEqual([...variables].sort());
-    const ofOthers = ['src/failpoints.ts', 'src/cli/server.ts', 'test/faults/harness/budget.ts', 'test/fuzz/openapi.test.ts', 'test/fuzz/schemathesis.ts', 'test/api/routes-page.test.ts', 'bench/stream.ts'].flatMap((file) => found(read(file), /(?:process\.env|environment)\['(BERTH_\w+)'\]/g));
+    const ofOthers = ['src/failpoints.ts', 'src/cli/server.ts', 'test/faults/harness/budget.ts', 'test/fuzz/openapi.test.ts', 'test/fuzz/schemathesis.ts', 'test/api/routes-page.test.ts', 'bench/stream.ts', 'bench/front-door.ts'].flatMap((file) => found(read(file), /(?:process\.env|environment)\['(BERTH_\w+)'\]/g));
     const known = [...variables, ...ofOthers, ...instancePlaceholders, ...Object.values(pinnedBinaries).map(({ variable }) => variable)];
     expect(documents.flatMap((file) => found(read(file), /(BERTH_[A-Z_]+)/g)).filter((name) => !known.includes(name))).toEqual([]);
   });

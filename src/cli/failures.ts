@@ -21,6 +21,8 @@ function lines(title: string, fields: ReadonlyArray<readonly [name: string, valu
 
 function adviceFor(problem: ProblemError): string {
   if (problem.retryable) return 'run it again in a moment; if it stays so, see berth admin leaders and berth admin store';
+  if (problem.status === 401) return 'set BERTH_TOKEN to a good token; docs/access.md says how to get one';
+  if (problem.status === 403) return 'ask whoever gives access for what the detail names; docs/access.md';
   if (problem.status === 404) return 'look whether kind and id are right';
   if (problem.status >= 500) return 'the log of the server has more under the request id';
   return 'change the command as the detail says';

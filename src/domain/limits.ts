@@ -55,7 +55,7 @@ export const readinessTimeoutMsDefault = 60_000;
 // recurses by depth, and a document of nothing but nested dashes otherwise ends the whole process.
 export const definitionBytesMax = 256 * 1024;
 export const documentDepthMax = 24;
-export const documentTokensMax = 100_000;
+export const documentTokensMax = 20_000;
 export const yamlAliasExpansionsMax = 100;
 /** Problems reported of one document; the rest would be the same mistake again. */
 export const problemsMax = 100;

@@ -147,3 +147,8 @@ test('what is the platform’s and shared can be read by all, and changed by non
 test('nothing of all this has changed anything', async () => {
   expect(await keys()).toEqual(before);
 });
+
+test('who is not let in is told how to be, in words that redaction leaves as they are', async () => {
+  const { body } = await api.client.get<ProblemBody>('/api/v1/instances', { authorization: '' });
+  expect(body.detail).toBe('this request carries no bearer token; send it in the header Authorization, as "Bearer <token>"');
+});

@@ -77,7 +77,7 @@ test('the org `default` may be given a head, and is never deleted; `platform` is
   expect(await api.client.post(orgs, { name: 'platform' })).toMatchObject({ status: 409, body: { code: 'org_exists' } });
 });
 
-test('an admin of an org sees and renames his own, and bounds, suspends, creates and deletes none', async () => {
+test('an admin of an org sees his own and says how it is shown, and names, bounds, suspends, creates and deletes none', async () => {
   const [own, foreign] = [await newOrg(), await newOrg()];
   const { headers } = await somebody(api, { org: own.id, roles: ['admin'] });
   expect((await api.client.get<{ items: OrgView[] }>(orgs, headers)).body.items.map(({ id }) => id)).toEqual([own.id]);
@@ -91,6 +91,9 @@ test('an admin of an org sees and renames his own, and bounds, suspends, creates
   const before = await api.keys();
   for (const refused of [
     api.client.patch(`${orgs}/${own.id}`, { quota: null }, headers),
+    // Whether a name is taken would tell of other orgs.
+    api.client.patch(`${orgs}/${own.id}?dryRun=true`, { name: foreign.spec.name }, headers),
+    api.client.patch(`${orgs}/${own.id}`, { name: 'default' }, headers),
     api.client.post(`${orgs}/${own.id}/suspend`, undefined, headers),
     api.client.post(`${orgs}/${own.id}/resume`, undefined, headers),
     api.client.delete(`${orgs}/${own.id}`, headers),

@@ -115,5 +115,5 @@ function suspended(): ApiProblem {
 
 /** Says what to bring, and nothing of why this was not it. */
 export function unauthenticated(detail: string): ApiProblem {
-  return new ApiProblem('unauthenticated', `${detail}; send "Authorization: Bearer <token>"`, { headers: { 'WWW-Authenticate': 'Bearer' } });
+  return new ApiProblem('unauthenticated', `${detail}; send it in the header Authorization, as "Bearer <token>"`, { headers: { 'WWW-Authenticate': 'Bearer' } });
 }

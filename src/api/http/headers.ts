@@ -24,9 +24,9 @@ const single = new Set([
 /** Express middleware: refuses too many headers, those that contradict each other, and a request to no host. */
 export function refuseUnclearHeaders({ rawHeaders, headers, httpVersion }: Request, _response: Response, next: NextFunction): void {
   if (rawHeaders.length > 2 * requestHeadersMax) return next(new ApiProblem('headers_too_large', `at most ${requestHeadersMax} headers are read`));
-  if (headers.host === undefined && httpVersion !== '1.0') return next(headerProblem('Host', 'the name of the server', 'nothing'));
+  if (headers.host === undefined && httpVersion !== '1.0') return next(headerProblem('one Host, the name of the server', 'none'));
   const repeated = repeatedIn(rawHeaders);
-  next(repeated === undefined ? undefined : headerProblem(repeated, 'one value', 'several'));
+  next(repeated === undefined ? undefined : headerProblem(`one ${repeated}`, 'several'));
 }
 
 /** `rawHeaders` is names and values in turn, as they were sent. */
@@ -41,7 +41,8 @@ function repeatedIn(rawHeaders: readonly string[]): string | undefined {
   return undefined;
 }
 
-function headerProblem(name: string, expected: string, found: string): ApiProblem {
-  const problem = problemAt([name], expected, found);
-  return new ApiProblem('invalid_request', `the header ${problem.message}`, { errors: [problem] });
+/** Never as `name: what is wrong`, which after the name of a credential's header reads as a credential, and is redacted. */
+function headerProblem(expected: string, found: string): ApiProblem {
+  const problem = problemAt(['headers'], expected, found);
+  return new ApiProblem('invalid_request', problem.message, { errors: [problem] });
 }

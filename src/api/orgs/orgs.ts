@@ -55,6 +55,8 @@ export class Orgs {
   patch(id: string, body: PatchOrg, dryRun: boolean, context: RequestContext): Promise<Changed<OrgEntries>> {
     requireQuotaScope(context.caller, body.quota);
     const { name, displayName, quota } = body;
+    // Whether a name is taken tells of other orgs, and one that is taken keeps others from it.
+    if (name !== undefined) requirePlatform(context.caller, 'to name an org');
     return this.changes.change<OrgSpec, OrgEntries & { readonly holder?: string | undefined }>({
       context,
       object: { kind: 'Org', id },
@@ -63,6 +65,7 @@ export class Orgs {
       read: async (orgId) => ({ ...(await this.heads.present('Org', orgId)), holder: name === undefined ? undefined : await this.holderOf(name) }),
       act: ({ spec, holder }, admission) => {
         if (name !== undefined && holder !== undefined && holder !== id) throw nameIsTaken(name, holder);
+        if (name === defaultOrg && id !== defaultOrg) throw nameIsTaken(name, defaultOrg);
         if (id === defaultOrg && name !== undefined && name !== defaultOrg) throw staysDefault('keeps its name');
         const changes = { ...(name !== undefined && { name }), ...(displayName !== undefined && { displayName }) };
         return changeTenant({ ...changes, ...(quota !== undefined && { quota: patchedLimits(spec.value.quota, quota) }) }, spec.value, admission);

@@ -6,6 +6,7 @@ import { AccessGuard } from './access/guard';
 import { Authenticator } from './access/authenticator';
 import { OidcCallers } from './access/oidc-callers';
 import { ObjectOwners } from './access/owners';
+import { Standing } from './access/standing';
 import { TokenUses } from './access/token-uses';
 import { AdminModule } from './admin/module';
 import { Archive } from './archive';
@@ -48,12 +49,13 @@ import { WorkersModule } from './workers/module';
     OidcCallers,
     Reads,
     RequestLimits,
+    Standing,
     StoreRoom,
     TokenUses,
     { provide: APP_GUARD, useClass: AccessGuard },
     { provide: APP_GUARD, useClass: StrayQueryGuard },
   ],
-  exports: [AccessWatch, Admission, Archive, Authenticator, Belonging, NewOwners, ObjectOwners, Reads, RequestLimits],
+  exports: [AccessWatch, Admission, Archive, Authenticator, Belonging, NewOwners, ObjectOwners, Reads, RequestLimits, Standing],
 })
 class SharedModule {
   static on(dependencies: ApiDependencies): DynamicModule {

@@ -1,15 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { Rejection } from '../../domain/caller';
-import { callerBy } from '../../domain/caller';
-import { reasonToEnd } from '../../domain/credential-end';
-import { platformOrg } from '../../domain/header';
-import { credentialKnownMsMax, credentialTimerMsMax } from '../../domain/limits';
-import type { Caller, PrincipalSpec, TokenSpec } from '../../domain/principal';
-import type { OrgSpec } from '../../domain/tenancy';
-import { keys } from '../../stores/etcd/keys';
+import { credentialTimerMsMax } from '../../domain/limits';
+import type { Caller } from '../../domain/principal';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
-import { unauthenticated } from './authenticator';
+import { Standing } from './standing';
+import { unauthenticated } from './unauthenticated';
 
 /** A credential that is being watched. */
 export interface WatchedAccess {
@@ -25,7 +20,10 @@ export interface WatchedAccess {
  */
 @Injectable()
 export class AccessWatch {
-  constructor(@Inject(apiDependencies) private readonly dependencies: ApiDependencies) {}
+  constructor(
+    @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
+    @Inject(Standing) private readonly standing: Standing,
+  ) {}
 
   follow(caller: Caller): WatchedAccess {
     const { cache } = this.dependencies;
@@ -33,7 +31,7 @@ export class AccessWatch {
     // Agents have a token of their worker's, and their own stream looks after it.
     if (caller.type === 'worker') return { ended: ending.signal, release: () => undefined };
     const look = () => {
-      const reason = this.reasonToEnd(caller);
+      const reason = this.standing.reasonToEnd(caller);
       if (reason === undefined || ending.signal.aborted) return;
       this.dependencies.log.info({ principal: caller.id, credential: caller.credential, reason }, 'a credential has ended, and with it what it had opened');
       ending.abort(reason);
@@ -67,30 +65,11 @@ export class AccessWatch {
   }
 
   /** A cache that was behind when the request was let in knows nothing yet of what let it in. */
-  private lookWhenKnown({ credential, id }: Caller, look: () => void): () => void {
-    const { cache, etcd } = this.dependencies;
-    const isKnown = cache.get(keys.principalSpec(id)) !== undefined && (credential === 'oidc' || cache.get(keys.tokenSpec(credential)) !== undefined);
+  private lookWhenKnown(caller: Caller, look: () => void): () => void {
     let isOver = false;
-    const catchUp = async () => void (await cache.waitForRevision(await etcd.revision(), credentialKnownMsMax));
-    if (isKnown) look();
-    else void catchUp().then(() => (isOver ? undefined : look()), () => undefined);
+    if (this.standing.isKnown(caller)) look();
+    else void this.standing.catchUp().then(() => (isOver ? undefined : look()), () => undefined);
     return () => void (isOver = true);
-  }
-
-  private reasonToEnd(caller: Caller): ReturnType<typeof reasonToEnd> {
-    return reasonToEnd(caller, this.present(caller));
-  }
-
-  /** Whom the credential would let in now, as far as the cache knows. */
-  private present({ id, credential, expiresAt }: Caller): Caller | Rejection {
-    const read = (key: string) => this.dependencies.cache.get(key)?.value;
-    const isToken = credential !== 'oidc';
-    const token = isToken ? (read(keys.tokenSpec(credential)) as TokenSpec | undefined) : undefined;
-    if (isToken && token === undefined) return 'unknown';
-    if (expiresAt !== undefined && Date.parse(expiresAt) <= Date.now()) return 'expired';
-    const principal = read(keys.principalSpec(id)) as PrincipalSpec | undefined;
-    const org = principal === undefined || principal.org === platformOrg ? undefined : (read(keys.orgSpec(principal.org)) as OrgSpec | undefined);
-    return callerBy({ token, principal, org }, credential, Date.now());
   }
 }
 

@@ -13,6 +13,7 @@ import { apiDependencies } from '../dependencies';
 import { ApiProblem } from '../http/problem';
 import { OidcCallers } from './oidc-callers';
 import { TokenUses } from './token-uses';
+import { unauthenticated } from './unauthenticated';
 
 /** What a token stands on. */
 interface Known {
@@ -111,9 +112,4 @@ const notKnown = 'the token is not known, or no longer good';
 
 function suspended(): ApiProblem {
   return new ApiProblem('org_suspended', 'the organisation is suspended; nobody of it is let in');
-}
-
-/** Says what to bring, and nothing of why this was not it. */
-export function unauthenticated(detail: string): ApiProblem {
-  return new ApiProblem('unauthenticated', `${detail}; send it in the header Authorization, as "Bearer <token>"`, { headers: { 'WWW-Authenticate': 'Bearer' } });
 }

@@ -8,6 +8,7 @@ import type { Decision } from '../../stores/etcd/commit';
 import type { IdempotencyPut } from '../../stores/etcd/decisions';
 import { ownDecision, withIdempotency } from '../../stores/etcd/decisions';
 import { ObjectNotFoundError } from '../../stores/etcd/errors';
+import { Standing } from '../access/standing';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import { StoreRoom } from '../store-room';
@@ -62,6 +63,7 @@ export class Admission {
   constructor(
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(StoreRoom) private readonly room: StoreRoom,
+    @Inject(Standing) private readonly standing: Standing,
   ) {}
 
   async admit<Seen, Subject extends Entries>(mutation: Mutation<Seen, Subject>): Promise<Admitted<Subject>> {
@@ -73,6 +75,8 @@ export class Admission {
     for (let attempt = 1; attempt <= admissionAttemptsMax; attempt++) {
       const certain = attempt > 1;
       const proposal = await this.propose(mutation, admission, certain);
+      // After all that takes time: nobody does anything by a credential that ended while its request was being read.
+      await this.standing.require(context.caller);
       if (proposal instanceof ApiProblem || proposal === undefined) {
         const earlier = context.idempotency.given ? await this.earlier(mutation, record) : undefined;
         if (earlier) return earlier;

@@ -10,6 +10,7 @@ import type { WorkerEntries } from '../../stores/etcd/objects';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import { identify } from '../http/context';
+import { unauthenticated } from '../access/unauthenticated';
 import { ApiProblem } from '../http/problem';
 import { Reads } from '../http/reads';
 import { RequestLimits } from '../limits/request-limits';
@@ -54,7 +55,7 @@ export class AgentGuard implements CanActivate {
     const other = this.find(tokenHash);
     if (other) identify(request, agentOf(other));
     if (other) throw new ApiProblem('forbidden', 'the token belongs to another worker');
-    throw unauthenticated();
+    throw unauthenticated(agentsOnly);
   }
 
   private async whoever(tokenHash: string, onUnknown: () => void): Promise<WorkerEntries> {
@@ -63,7 +64,7 @@ export class AgentGuard implements CanActivate {
     onUnknown();
     await this.reads.upToPresent();
     const present = this.find(tokenHash);
-    if (!present) throw unauthenticated();
+    if (!present) throw unauthenticated(agentsOnly);
     return present;
   }
 
@@ -87,13 +88,11 @@ export function hasToken(worker: WorkerEntries, tokenHash: string): boolean {
 function tokenHashOf(request: Request, onUnknown: () => void): string {
   const [, token] = /^Bearer ([\x21-\x7e]{1,512})$/.exec(request.get('Authorization') ?? '') ?? [];
   if (token === undefined) onUnknown();
-  if (token === undefined) throw unauthenticated();
+  if (token === undefined) throw unauthenticated(agentsOnly);
   return sha256Hex(token);
 }
 
-function unauthenticated(): ApiProblem {
-  return new ApiProblem('unauthenticated', "the token of a worker's agent is asked for", { headers: { 'WWW-Authenticate': 'Bearer' } });
-}
+const agentsOnly = "the token of a worker's agent is asked for";
 
 function isId(text: string): boolean {
   return /^[A-Za-z0-9-]{1,64}$/.test(text);

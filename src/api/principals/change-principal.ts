@@ -5,10 +5,12 @@ import type { PrincipalSpec, TokenSpec } from '../../domain/principal';
 import { isoTime } from '../../domain/status';
 import { externalKey, principalDecision, principalRetirement, tokensRetirement } from '../../stores/etcd/access-decisions';
 import type { Entry } from '../../stores/etcd/client';
-import type { Decision } from '../../stores/etcd/commit';
+import type { Compare, Decision } from '../../stores/etcd/commit';
+import { onlyIf } from '../../stores/etcd/decisions';
 import { keys } from '../../stores/etcd/keys';
 import type { HeadEntries } from '../access/heads';
 import { AccessHeads } from '../access/heads';
+import { Standing } from '../access/standing';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import type { Admitted } from '../http/admission';
@@ -24,6 +26,13 @@ import type { PatchPrincipal } from './schemas';
 
 type Entries = HeadEntries<PrincipalSpec>;
 
+/** What a change is decided on. */
+interface Seen {
+  readonly seen: Entries;
+  /** What lets the caller ask for it. */
+  readonly standing: readonly Compare[];
+}
+
 /** Admits changes of a principal, and its end. */
 @Injectable()
 export class PrincipalChanges {
@@ -32,25 +41,26 @@ export class PrincipalChanges {
     @Inject(Admission) private readonly admission: Admission,
     @Inject(Reads) private readonly reads: Reads,
     @Inject(AccessHeads) private readonly heads: AccessHeads,
+    @Inject(Standing) private readonly standing: Standing,
   ) {}
 
   patch(id: string, body: PatchPrincipal, context: RequestContext): Promise<Admitted<Entries>> {
-    return this.admission.admit<{ seen: Entries; taken: 'name' | 'external' | undefined }, Entries>({
+    return this.admission.admit<Seen & { taken: 'name' | 'external' | undefined }, Entries>({
       context,
       body,
       object: { kind: 'Principal', id },
       mintedId: mintId('command'),
       isNewWork: false,
-      look: async () => {
-        const seen = await this.heads.present('Principal', id);
-        return { seen, taken: await this.taken(seen, body) };
+      look: async (certain) => {
+        const { seen, standing } = await this.seen(id, context, certain);
+        return { seen, standing, taken: await this.taken(seen, body) };
       },
-      decide: ({ seen, taken }, admission) => {
+      decide: ({ seen, standing, taken }, admission) => {
         requireMatch(context, seen.spec);
         const spec = admittedBy(changePrincipal(context.caller, seen.spec.value, body, admission));
         if (spec === undefined) return undefined;
         if (taken !== undefined) throw nameTaken(taken, spec);
-        return { decision: principalDecision(seen.spec, spec, 'updated'), after: (revision) => ({ id, spec: { value: spec, revision } }) };
+        return { decision: onlyIf(principalDecision(seen.spec, spec, 'updated'), ...standing), after: (revision) => ({ id, spec: { value: spec, revision } }) };
       },
       read: (principalId) => this.heads.presentOrPast('Principal', principalId),
     });
@@ -71,20 +81,24 @@ export class PrincipalChanges {
   }
 
   private close(id: string, context: RequestContext): Promise<Admitted<Entries>> {
-    return this.admission.admit<Entries, Entries>({
+    return this.admission.admit<Seen, Entries>({
       context,
       object: { kind: 'Principal', id },
       mintedId: mintId('command'),
       isNewWork: false,
-      look: () => this.heads.present('Principal', id),
-      decide: (seen, admission) => {
+      look: (certain) => this.seen(id, context, certain),
+      decide: ({ seen, standing }, admission) => {
         requireMatch(context, seen.spec);
         const spec = admittedBy(closePrincipal(context.caller, seen.spec.value, admission));
         if (spec === undefined) return undefined;
-        return { decision: principalDecision(seen.spec, spec, 'closed'), after: (revision) => ({ id, spec: { value: spec, revision } }) };
+        return { decision: onlyIf(principalDecision(seen.spec, spec, 'closed'), ...standing), after: (revision) => ({ id, spec: { value: spec, revision } }) };
       },
       read: (principalId) => this.heads.presentOrPast('Principal', principalId),
     });
+  }
+
+  private async seen(id: string, { caller }: RequestContext, certain: boolean): Promise<Seen> {
+    return { seen: await this.heads.present('Principal', id), standing: await this.standing.relied(caller, certain) };
   }
 
   private async retireTokens(principal: string, closedAt: number, context: RequestContext): Promise<void> {

@@ -7,11 +7,13 @@ import type { Owner } from '../../domain/header';
 import { defaultProject } from '../../domain/header';
 import type { PrincipalSpec } from '../../domain/principal';
 import { externalKey, principalCreation } from '../../stores/etcd/access-decisions';
+import type { Compare } from '../../stores/etcd/commit';
 import { keys } from '../../stores/etcd/keys';
 import type { HeadEntries } from '../access/heads';
 import { AccessHeads } from '../access/heads';
 import type { Home } from '../access/homes';
 import { Homes, openHome } from '../access/homes';
+import { Standing } from '../access/standing';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import type { Proposal } from '../http/admission';
@@ -33,6 +35,8 @@ type Entries = HeadEntries<PrincipalSpec>;
 /** What a new principal is decided on. */
 interface Seen {
   readonly home: Home;
+  /** What lets the caller ask for it. */
+  readonly standing: readonly Compare[];
   /** Whether somebody is called so already, there or at the issuer. */
   readonly taken: 'name' | 'external' | undefined;
 }
@@ -46,6 +50,7 @@ export class Principals {
     @Inject(Reads) private readonly reads: Reads,
     @Inject(AccessHeads) private readonly heads: AccessHeads,
     @Inject(Homes) private readonly homes: Homes,
+    @Inject(Standing) private readonly standing: Standing,
   ) {}
 
   async create(request: CreatePrincipal, context: RequestContext): Promise<Answer<PrincipalView>> {
@@ -58,7 +63,11 @@ export class Principals {
       mintedId: id,
       owner,
       isNewWork: true,
-      look: async (certain) => ({ home: await this.homes.of(owner.org, certain), taken: await this.taken(owner.org, request) }),
+      look: async (certain) => ({
+        home: await this.homes.of(owner.org, certain),
+        standing: await this.standing.relied(context.caller, certain),
+        taken: await this.taken(owner.org, request),
+      }),
       decide: (seen, admission) => decide(request, seen, admission, context),
       read: (principalId) => this.heads.presentOrPast('Principal', principalId),
     });
@@ -93,12 +102,12 @@ function ownerOf({ org, projects }: CreatePrincipal, { caller }: RequestContext)
   return { org: org ?? ownerFor(caller).org, project: projects?.[0] ?? defaultProject };
 }
 
-function decide(request: CreatePrincipal, { home, taken }: Seen, admission: AdmissionContext, { caller }: RequestContext): Proposal<Entries> {
+function decide(request: CreatePrincipal, { home, standing, taken }: Seen, admission: AdmissionContext, { caller }: RequestContext): Proposal<Entries> {
   const { name, type, roles = [], scopes = [], projects, external } = request;
   const spec = admitPrincipal({ name, type, roles, scopes, ...(projects && { projects }), ...(external && { external }) }, admission);
   // First of all: whoever may not give access there is told nothing of who is there.
   orRefuse(refusalToGrant(caller, grantOf(spec)));
-  const relied = openHome(home);
+  const relied = [...standing, ...openHome(home)];
   if (taken !== undefined) throw nameTaken(taken, spec);
   return { decision: principalCreation(spec, relied), after: (revision) => ({ id: spec.id, spec: { value: spec, revision } }) };
 }

@@ -13,7 +13,7 @@ import { isEnded, lifetimeMs, replaceToken, revokeToken } from '../../domain/tok
 import { together, tokenCreation, tokenDecision, tokensRetirement } from '../../stores/etcd/access-decisions';
 import type { Entry } from '../../stores/etcd/client';
 import type { Compare } from '../../stores/etcd/commit';
-import { unchanged } from '../../stores/etcd/decisions';
+import { onlyIf, unchanged } from '../../stores/etcd/decisions';
 import { ObjectNotFoundError } from '../../stores/etcd/errors';
 import { keys } from '../../stores/etcd/keys';
 import { mintTokenSecret } from '../../token-secret';
@@ -21,6 +21,7 @@ import type { HeadEntries } from '../access/heads';
 import { AccessHeads } from '../access/heads';
 import type { Home } from '../access/homes';
 import { Homes, openHome } from '../access/homes';
+import { Standing } from '../access/standing';
 import type { Admitted, Proposal } from '../http/admission';
 import { admittedBy, Admission } from '../http/admission';
 import type { RequestContext } from '../http/context';
@@ -37,6 +38,8 @@ interface Holder {
   readonly principal: HeadEntries<PrincipalSpec>;
   readonly home: Home;
   readonly tokens: readonly Entries[];
+  /** What lets the caller ask for it. */
+  readonly standing: readonly Compare[];
 }
 
 /** A new token, and its secret where this very request made it. */
@@ -52,6 +55,7 @@ export class TokenChanges {
     @Inject(Admission) private readonly admission: Admission,
     @Inject(AccessHeads) private readonly heads: AccessHeads,
     @Inject(Homes) private readonly homes: Homes,
+    @Inject(Standing) private readonly standing: Standing,
   ) {}
 
   async create(request: CreateToken, context: RequestContext): Promise<NewToken> {
@@ -110,16 +114,19 @@ export class TokenChanges {
   }
 
   revoke(id: string, context: RequestContext): Promise<Admitted<Entries>> {
-    return this.admission.admit<Entries, Entries>({
+    return this.admission.admit<{ seen: Entries; standing: readonly Compare[] }, Entries>({
       context,
       object: { kind: 'Token', id },
       mintedId: mintId('command'),
       isNewWork: false,
-      look: async () => requireConcern(context.caller, await this.heads.present('Token', id)),
-      decide: (seen, admission) => {
+      look: async (certain) => {
+        const seen = requireConcern(context.caller, await this.heads.present('Token', id));
+        return { seen, standing: await this.standing.relied(context.caller, certain) };
+      },
+      decide: ({ seen, standing }, admission) => {
         requireMatch(context, seen.spec);
         const spec = admittedBy(revokeToken(seen.spec.value, admission));
-        return spec && { decision: tokenDecision(seen.spec, spec, 'revoked'), after: (revision) => ({ id, spec: { value: spec, revision } }) };
+        return spec && { decision: onlyIf(tokenDecision(seen.spec, spec, 'revoked'), ...standing), after: (revision) => ({ id, spec: { value: spec, revision } }) };
       },
       read: (tokenId) => this.heads.presentOrPast('Token', tokenId),
     });
@@ -128,7 +135,8 @@ export class TokenChanges {
   private async holder(principalId: string, caller: Caller, certain: boolean): Promise<Holder> {
     const principal = await this.principal(principalId, caller, certain);
     const home = await this.homes.of(principal.spec.value.org, certain);
-    return { principal, home, tokens: this.heads.all('Token').filter(({ spec }) => spec.value.principal === principalId) };
+    const standing = await this.standing.relied(caller, certain);
+    return { principal, home, standing, tokens: this.heads.all('Token').filter(({ spec }) => spec.value.principal === principalId) };
   }
 
   /** Oneself, or somebody whom the caller may give access. */
@@ -156,14 +164,15 @@ function mint(): { readonly id: string; readonly secret: string; readonly hash: 
 }
 
 /** Checks everything that a new token stands on, and answers what to compare. Throws the refusal. */
-function relied(caller: Caller, { principal, home }: Holder, token: TokenSpec): readonly Compare[] {
+function relied(caller: Caller, { principal, home, standing }: Holder, token: TokenSpec): readonly Compare[] {
   const { value } = principal.spec;
   if (value.deletionRequestedAt !== undefined) throw problemOfRefusal(closing(value).refusal);
+  if (value.disabled) throw new ApiProblem('invalid_transition', `principal ${value.id} is disabled, and a token would let nobody in`);
   const missing = (token.scopes ?? []).filter((scope) => !scopesOf(value).has(scope));
   if (missing.length > 0) throw new ApiProblem('forbidden', `the principal itself lacks ${missing.join(', ')}`, { members: { scopes: missing } });
   const refusal = refusalToGrant(caller, { ...grantOf(value), scopes: scopesOf(value, token) });
   if (refusal) throw problemOfRefusal(refusal);
-  return [...openHome(home), unchanged(keys.principalSpec(value.id), principal.spec)];
+  return [...standing, ...openHome(home), unchanged(keys.principalSpec(value.id), principal.spec)];
 }
 
 /** With the new token those go that ended longest ago, where there are as many as there may be. */

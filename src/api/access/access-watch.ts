@@ -77,13 +77,13 @@ function requireGood(ended: AbortSignal): void {
   if (ended.aborted) throw unauthenticated('the credential has ended while this request was waiting');
 }
 
-/** Looks when a credential ends by itself. A timer that was set for longer than timers last is set again. */
+/** Looks when a credential ends by itself. A timer that came too early, by a millisecond or because timers last no longer, is set again. */
 function lookAtEnd(expiresAt: string | undefined, look: () => void): () => void {
   if (expiresAt === undefined) return () => undefined;
   let timer: NodeJS.Timeout;
   const set = () => {
     const restMs = Date.parse(expiresAt) - Date.now();
-    timer = setTimeout(() => (restMs <= credentialTimerMsMax ? look() : set()), Math.min(Math.max(restMs, 0), credentialTimerMsMax)).unref();
+    timer = setTimeout(() => (Date.now() >= Date.parse(expiresAt) ? look() : set()), Math.min(Math.max(restMs, 0), credentialTimerMsMax)).unref();
   };
   set();
   return () => clearTimeout(timer);

@@ -38,7 +38,7 @@ export class RequestLimits {
     if (type === 'worker') this.take([['agent', id]], response);
     else if (org === platformOrg) this.take([['principal', id]], response);
     else this.take([['principal', id], ['org', org]], response);
-    this.open.enter(id, kindOf(request), response);
+    this.open.enter(id, kindOf(request), { request, response });
   }
 
   /** Counts a request that brought no credential that is known here, before any store is asked whether it is one. Throws `rate_limited`. */

@@ -91,3 +91,15 @@ test.each([
   });
   asked.forEach(({ connection }) => connection.close());
 });
+
+test('who leaves while answers of his wait for another on the same connection has nothing open from then on', async () => {
+  const token = await seedPrincipal(api.dependencies.etcd, { roles: ['viewer'] });
+  const status = async () => (await api.client.get(instances, bearer(token))).status;
+  await eventually('the token is known', async () => (await status()) === 200);
+  const request = (path: string) => [`GET ${path} HTTP/1.1`, 'Host: localhost', `Authorization: Bearer ${token}`, '', ''].join('\r\n');
+  const connection = await RawConnection.to(api.url);
+  connection.send(request('/api/v1/events?wait=20s') + request(instances) + request(instances));
+  await eventually('both are open', async () => (await status()) === 429);
+  connection.close();
+  await eventually('neither is open', async () => (await status()) === 200);
+});

@@ -16,8 +16,9 @@ function limits(bounds: Partial<RequestBounds>): RequestLimits {
 function exchange({ url = '/api/v1/instances', accept = 'application/json', address = '192.0.2.1' } = {}) {
   const headers = new Map<string, string>();
   const query = Object.fromEntries(new URLSearchParams(url.split('?')[1]));
-  const request = { url, query, accepts: (kinds: string[]) => (kinds.includes(accept) ? accept : kinds[0]), socket: { remoteAddress: address } } as unknown as Request;
-  const response = Object.assign(new EventEmitter(), { setHeader: (name: string, value: string) => headers.set(name, value) }) as unknown as Response;
+  const socket = { remoteAddress: address };
+  const request = { url, query, accepts: (kinds: string[]) => (kinds.includes(accept) ? accept : kinds[0]), socket } as unknown as Request;
+  const response = Object.assign(new EventEmitter(), { closed: false, socket, setHeader: (name: string, value: string) => headers.set(name, value) }) as unknown as Response;
   return { request, response, headers };
 }
 
@@ -121,4 +122,13 @@ test.each([
   expect(enter(of, caller('p-1'), kind === 'request' ? { url: '/x?waitFor=RUNNING' } : {})).not.toHaveProperty('problem');
   (open[1]!.response as unknown as EventEmitter).emit('close');
   expect(allowedOf(times(2, () => enter(of, caller('p-1'), request)))).toBe(1);
+});
+
+test('a request whose client left before it was known who he is is not open', () => {
+  const of = limits({ openRequestsMax: 1 });
+  for (let asked = 0; asked < 3; asked++) {
+    const { request, response } = exchange();
+    of.enter(caller('p-1'), request, Object.assign(response, { closed: true }));
+  }
+  expect(enter(of, caller('p-1'))).not.toHaveProperty('problem');
 });

@@ -2,6 +2,7 @@ import type { Kind, Owner } from './header';
 import { defaultOrg, defaultProject, platformOrg } from './header';
 import type { Caller } from './principal';
 import type { Scope } from './scopes';
+import { platformScopes } from './scopes';
 
 /** What is asked to be done something with, as far as access goes. */
 export interface Target extends Owner {
@@ -19,7 +20,7 @@ const allowed: AccessDecision = { allowed: true };
 /** Whether a caller may do what a scope stands for, with an object where there is one already. */
 export function decide(caller: Caller, scope: Scope, target?: Target): AccessDecision {
   if (target !== undefined && !isVisible(caller, target)) return { allowed: false, reason: 'foreign' };
-  if (!caller.scopes.has(scope)) return { allowed: false, reason: 'scope' };
+  if (!caller.scopes.has(scope) || (platformScopes.has(scope) && caller.org !== platformOrg)) return { allowed: false, reason: 'scope' };
   if (target !== undefined && !scope.endsWith(':read') && !reaches(caller, target)) return { allowed: false, reason: 'scope' };
   return allowed;
 }

@@ -1,6 +1,7 @@
+import { platformOrg } from './header';
 import type { Caller, PrincipalSpec, TokenSpec } from './principal';
 import type { Scope } from './scopes';
-import { scopesOfRole } from './scopes';
+import { platformScopes, scopesOfRole } from './scopes';
 import type { OrgSpec } from './tenancy';
 
 /** Why somebody is not let in, for the log; whoever asks hears only whether the credential is good. */
@@ -38,8 +39,14 @@ function knownScopesOf(principal: PrincipalSpec, token: TokenSpec | undefined): 
   return scopes;
 }
 
-/** Everything that the roles give and what was given beside them, as far as the token lets it through. */
-export function scopesOf({ roles, scopes }: Pick<PrincipalSpec, 'roles' | 'scopes'>, token?: Pick<TokenSpec, 'scopes'>): ReadonlySet<Scope> {
-  const given = new Set([...roles.flatMap((role) => scopesOfRole[role]), ...scopes]);
+/** Every scope that a principal's roles hold, and those that it has beside them. */
+export function givenScopes({ roles, scopes }: Pick<PrincipalSpec, 'roles' | 'scopes'>): ReadonlySet<Scope> {
+  return new Set([...roles.flatMap((role) => scopesOfRole[role]), ...scopes]);
+}
+
+/** What a principal may do, as far as the token lets it through. What acts on all orgs counts for nothing outside of the platform, however it was given. */
+export function scopesOf(principal: Pick<PrincipalSpec, 'org' | 'roles' | 'scopes'>, token?: Pick<TokenSpec, 'scopes'>): ReadonlySet<Scope> {
+  const isPlatforms = principal.org === platformOrg;
+  const given = new Set([...givenScopes(principal)].filter((scope) => isPlatforms || !platformScopes.has(scope)));
   return token?.scopes === undefined ? given : new Set(token.scopes.filter((scope) => given.has(scope)));
 }

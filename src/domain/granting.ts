@@ -1,10 +1,11 @@
 import type { Act, AdmissionContext, Refusal } from './admission';
 import { changedHeader, refuse } from './admission';
-import { scopesOf } from './caller';
+import { givenScopes, scopesOf } from './caller';
 import { canonicalJson } from './canonical-json';
 import { platformOrg } from './header';
 import type { Caller, PrincipalSpec } from './principal';
 import type { Scope } from './scopes';
+import { platformScopes } from './scopes';
 import { isoTime } from './status';
 
 /** Everything that somebody would be able to do, and where. */
@@ -31,6 +32,15 @@ export function grantOf(principal: Pick<PrincipalSpec, 'org' | 'roles' | 'scopes
   return { org: principal.org, scopes: scopesOf(principal), projects: principal.projects };
 }
 
+/** Why nobody can be given this, whoever gives it: what acts on all orgs is not for a principal of one. What it has already is not asked. */
+export function refusalOfPrincipal(wanted: PrincipalSpec, before?: PrincipalSpec): Refusal | undefined {
+  if (wanted.org === platformOrg) return undefined;
+  const had = before && givenScopes(before);
+  const beyond = [...givenScopes(wanted)].filter((scope) => platformScopes.has(scope) && !had?.has(scope));
+  if (beyond.length === 0) return undefined;
+  return forbidden(`${beyond.join(', ')} act on the whole installation: only principals of the org ${platformOrg} can have them, or the role platform`, { scopes: beyond });
+}
+
 /** What may be changed of a principal. */
 export const mutablePrincipalFields = ['name', 'roles', 'scopes', 'projects', 'external', 'disabled'] as const;
 
@@ -53,7 +63,7 @@ export function changePrincipal(caller: Grantor, spec: PrincipalSpec, patch: Pri
   if (spec.deletionRequestedAt !== undefined) return closing(spec);
   if (mutablePrincipalFields.every((field) => isSame(spec[field], wanted[field]))) return { kind: 'unchanged' };
   if (!isWithin(spec.projects, caller.projects)) return { kind: 'refused', refusal: forbidden('this principal is not confined to the projects that you are confined to', { projects: caller.projects }) };
-  const refusal = isNarrowing(spec, wanted) ? undefined : refusalToGrant(caller, grantOf(wanted));
+  const refusal = (isNarrowing(spec, wanted) ? undefined : refusalToGrant(caller, grantOf(wanted))) ?? refusalOfPrincipal(wanted, spec);
   if (refusal) return { kind: 'refused', refusal };
   return { kind: 'admitted', spec: { ...wanted, ...changedHeader(spec, undefined, context) } };
 }

@@ -40,7 +40,7 @@ export const scopes = [
 
 export type Scope = (typeof scopes)[number];
 
-/** Bundles of scopes that people are given. Each holds all that the one before it holds, but `agent`, which is a host's own. */
+/** Bundles of scopes that people are given. Each holds all that the one before it holds. */
 export const roles = ['viewer', 'developer', 'operator', 'admin', 'platform'] as const;
 export type Role = (typeof roles)[number];
 
@@ -50,6 +50,19 @@ const developer: readonly Scope[] = [...viewer, 'instances:write', 'definitions:
 const operator: readonly Scope[] = [...developer, 'workers:write', 'templates:write', 'audit:read'];
 /** Of an org: gives and takes access. Neither its quota nor its suspension is in its own hands. */
 const admin: readonly Scope[] = [...operator, 'principals:read', 'principals:write', 'projects:write', 'orgs:write'];
+/** What acts on the whole installation, and so on every org: for principals of the platform alone, whoever gives it. */
+export const platformScopes: ReadonlySet<Scope> = new Set<Scope>([
+  'metrics:read',
+  'log:read',
+  'projections:rebuild',
+  'leaders:read',
+  'store:read',
+  'store:maintain',
+  'ledger:read',
+  'ledger:repair',
+  'lifecycles:nudge',
+]);
+
 /** What an agent may do, each for its own worker alone. */
 export const agentScopes: readonly Scope[] = ['plan:follow', 'observations:write', 'workloads:read'];
 

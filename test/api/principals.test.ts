@@ -2,6 +2,7 @@ import type { PrincipalView } from '../../src/api/principals/schemas';
 import type { TokenView } from '../../src/api/tokens/schemas';
 import type { Page } from '../../src/api/http/paging';
 import { keys } from '../../src/stores/etcd/keys';
+import { seedPrincipal } from '../support/administrator';
 import { as, made, principals, somebody, tokens } from './support/access';
 import type { ProblemBody } from './support/client';
 import { freshWorld, TestApi } from './support/test-api';
@@ -64,13 +65,14 @@ test('of many who want one name at once, one gets it', async () => {
 test('nobody gives more than he has, not even to himself', async () => {
   const admin = await somebody(api, { roles: ['admin'] });
   const confined = await somebody(api, { roles: ['admin'], projects: ['p-1'] });
-  const mighty = await somebody(api, { roles: ['platform'] });
+  const mighty = await somebody(api, { roles: ['admin'], scopes: ['orgs:suspend'] });
+  const highest = await somebody(api, { roles: ['platform'], org: 'platform' });
   const ask = (body: Record<string, unknown>, headers = admin.headers) => api.client.post<ProblemBody>(principals, { name: 'wants-more', type: 'user', ...body }, headers);
   const change = (id: string, body: Record<string, unknown>, headers = admin.headers) => api.client.patch<ProblemBody>(`${principals}/${id}`, body, headers);
 
   expect(await ask({ roles: ['platform'] })).toMatchObject({ status: 403, body: { code: 'forbidden', scopes: expect.arrayContaining(['quotas:write']) } });
   expect(await ask({ scopes: ['ledger:repair'] })).toMatchObject({ status: 403, body: { scopes: ['ledger:repair'] } });
-  expect(await ask({ scopes: ['plan:follow'] }, mighty.headers)).toMatchObject({ status: 403 });
+  expect(await ask({ scopes: ['plan:follow'] }, highest.headers)).toMatchObject({ status: 403 });
   expect(await ask({ org: 'platform' })).toMatchObject({ status: 403, body: { org: 'platform' } });
   expect(await ask({ org: await org('o-other') })).toMatchObject({ status: 403, body: { org: 'o-other' } });
   expect(await ask({ org: 'o-absent' })).toMatchObject({ status: 403 });
@@ -86,6 +88,20 @@ test('nobody gives more than he has, not even to himself', async () => {
   expect(await change(mighty.principal.id, { roles: ['viewer'] })).toMatchObject({ status: 200 });
   const viewer = await somebody(api, { roles: ['viewer'] });
   expect(await api.client.get(principals, viewer.headers)).toMatchObject({ status: 403, body: { scope: 'principals:read' } });
+});
+
+test('what acts on the whole installation is given to no principal of an organisation, whoever asks', async () => {
+  for (const wanted of [{ roles: ['platform'] }, { scopes: ['log:read'] }]) {
+    const problem = { status: 403, body: { code: 'forbidden', scopes: expect.arrayContaining(['log:read']) } };
+    expect(await api.client.post(principals, { name: 'of-an-org', type: 'user', ...wanted })).toMatchObject(problem);
+    const { principal } = await somebody(api);
+    expect(await api.client.patch(`${principals}/${principal.id}`, wanted)).toMatchObject(problem);
+    expect(await api.client.post(principals, { name: `of-${Object.keys(wanted)[0]!}`, type: 'user', org: 'platform', ...wanted })).toMatchObject({ status: 201 });
+  }
+  // One of an older version, that was given it then.
+  const token = await seedPrincipal(api.dependencies.etcd, { org: 'default', roles: ['platform'] });
+  expect(await api.client.get('/metrics', as(token))).toMatchObject({ status: 403, body: { scope: 'metrics:read' } });
+  expect(await api.client.get('/metrics')).toMatchObject({ status: 200 });
 });
 
 test('principals of another organisation, and of the platform, are not there', async () => {

@@ -3,7 +3,7 @@ import type { Target } from '../../src/domain/authorization';
 import { decide, isVisible, ownerFor, reaches } from '../../src/domain/authorization';
 import { platformOrg } from '../../src/domain/header';
 import type { Caller } from '../../src/domain/principal';
-import { scopes } from '../../src/domain/scopes';
+import { platformScopes, scopes } from '../../src/domain/scopes';
 
 const org = fc.constantFrom(platformOrg, 'default', 'o-1', 'o-2');
 const project = fc.constantFrom('default', 'p-1', 'p-2');
@@ -17,6 +17,14 @@ test('nobody does what no scope of his stands for', () => {
   fc.assert(
     fc.property(anyCaller, anyScope, fc.option(anyTarget, { nil: undefined }), (caller, scope, target) => {
       if (decide(caller, scope, target).allowed) expect(caller.scopes.has(scope)).toBe(true);
+    }),
+  );
+});
+
+test('what acts on the whole installation is for those who run Berth alone', () => {
+  fc.assert(
+    fc.property(anyCaller, fc.constantFrom(...platformScopes), (caller, scope) => {
+      expect(decide(caller, scope).allowed).toBe(caller.org === platformOrg && caller.scopes.has(scope));
     }),
   );
 });

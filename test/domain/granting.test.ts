@@ -1,9 +1,10 @@
 import { admitPrincipal } from '../../src/domain/access-admission';
-import { changePrincipal, closePrincipal, refusalToGrant } from '../../src/domain/granting';
+import { scopesOf } from '../../src/domain/caller';
+import { changePrincipal, closePrincipal, refusalOfPrincipal, refusalToGrant } from '../../src/domain/granting';
 import { platformOrg } from '../../src/domain/header';
 import type { PrincipalSpec } from '../../src/domain/principal';
 import type { Role } from '../../src/domain/scopes';
-import { roles, scopesOfRole } from '../../src/domain/scopes';
+import { platformScopes, roles, scopesOfRole } from '../../src/domain/scopes';
 import { asking } from '../support/domain-objects';
 
 const callerOf = (role: Role, org = 'default', projects?: readonly string[]) => ({ org, scopes: new Set(scopesOfRole[role]), ...(projects && { projects }) });
@@ -22,6 +23,18 @@ test('to let somebody mightier in again, to confine him less or to name who he i
   for (const patch of patches) expect(changePrincipal(callerOf('admin'), mighty, patch, asking(1_000))).toMatchObject({ kind: 'refused', refusal: { code: 'forbidden' } });
   for (const patch of [{ roles: ['viewer'] as const }, { name: 'other' }, { projects: ['p-1'] }]) {
     expect(changePrincipal(callerOf('admin'), mighty, patch, asking(1_000))).toMatchObject({ kind: 'projects' in patch ? 'unchanged' : 'admitted' });
+  }
+});
+
+test('what acts on the whole installation is given to nobody of an org, and counts for nothing where somebody of one has it', () => {
+  const platform = callerOf('platform', platformOrg);
+  for (const wanted of [{ roles: ['platform'] as const }, { scopes: [...platformScopes] }]) {
+    expect(refusalOfPrincipal(principalOf(wanted))).toMatchObject({ code: 'forbidden', detail: { scopes: expect.arrayContaining([...platformScopes]) } });
+    expect(refusalOfPrincipal(principalOf({ org: platformOrg, ...wanted }))).toBeUndefined();
+    expect(changePrincipal(platform, principalOf(), wanted, asking(1_000))).toMatchObject({ kind: 'refused', refusal: { code: 'forbidden' } });
+    const had = principalOf(wanted);
+    expect([...scopesOf(had)].filter((scope) => platformScopes.has(scope))).toEqual([]);
+    expect(changePrincipal(platform, had, { name: 'other' }, asking(1_000))).toMatchObject({ kind: 'admitted' });
   }
 });
 

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { admitPrincipal } from '../../domain/access-admission';
 import type { AdmissionContext, Refusal } from '../../domain/admission';
 import { isVisible, ownerFor } from '../../domain/authorization';
-import { grantOf, refusalToGrant } from '../../domain/granting';
+import { grantOf, refusalOfPrincipal, refusalToGrant } from '../../domain/granting';
 import type { Owner } from '../../domain/header';
 import { defaultProject } from '../../domain/header';
 import type { PrincipalSpec } from '../../domain/principal';
@@ -106,7 +106,7 @@ function decide(request: CreatePrincipal, { home, standing, taken }: Seen, admis
   const { name, type, roles = [], scopes = [], projects, external } = request;
   const spec = admitPrincipal({ name, type, roles, scopes, ...(projects && { projects }), ...(external && { external }) }, admission);
   // First of all: whoever may not give access there is told nothing of who is there.
-  orRefuse(refusalToGrant(caller, grantOf(spec)));
+  orRefuse(refusalToGrant(caller, grantOf(spec)) ?? refusalOfPrincipal(spec));
   const relied = [...standing, ...openHome(home)];
   if (taken !== undefined) throw nameTaken(taken, spec);
   return { decision: principalCreation(spec, relied), after: (revision) => ({ id: spec.id, spec: { value: spec, revision } }) };

@@ -4,6 +4,7 @@ import { givenScopes, scopesOf } from './caller';
 import { canonicalJson } from './canonical-json';
 import { platformOrg } from './header';
 import type { Caller, PrincipalSpec } from './principal';
+import { problemAt } from './problem';
 import type { Scope } from './scopes';
 import { platformScopes } from './scopes';
 import { isoTime } from './status';
@@ -32,13 +33,22 @@ export function grantOf(principal: Pick<PrincipalSpec, 'org' | 'roles' | 'scopes
   return { org: principal.org, scopes: scopesOf(principal), projects: principal.projects };
 }
 
-/** Why nobody can be given this, whoever gives it: what acts on all orgs is not for a principal of one. What it has already is not asked. */
+/**
+ * Why nobody can be given this, whoever gives it: what acts on all orgs is not for a principal of one, and who reaches all orgs is
+ * kept in no project. What it has already is not asked.
+ */
 export function refusalOfPrincipal(wanted: PrincipalSpec, before?: PrincipalSpec): Refusal | undefined {
-  if (wanted.org === platformOrg) return undefined;
+  if (wanted.org === platformOrg) return isSame(wanted.projects, before?.projects) ? undefined : refusalToConfine(wanted);
   const had = before && givenScopes(before);
   const beyond = [...givenScopes(wanted)].filter((scope) => platformScopes.has(scope) && !had?.has(scope));
   if (beyond.length === 0) return undefined;
   return forbidden(`${beyond.join(', ')} act on the whole installation: only principals of the org ${platformOrg} can have them, or the role platform`, { scopes: beyond });
+}
+
+function refusalToConfine({ projects }: PrincipalSpec): Refusal | undefined {
+  if (projects === undefined) return undefined;
+  const problem = problemAt(['projects'], `none: a principal of the org ${platformOrg} reaches all projects of all orgs`, JSON.stringify(projects));
+  return { kind: 'invalid', code: 'invalid_request', message: problem.message, problems: [problem] };
 }
 
 /** What may be changed of a principal. */

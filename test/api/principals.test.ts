@@ -90,6 +90,13 @@ test('nobody gives more than he has, not even to himself', async () => {
   expect(await api.client.get(principals, viewer.headers)).toMatchObject({ status: 403, body: { scope: 'principals:read' } });
 });
 
+test('whoever runs Berth is confined to no projects', async () => {
+  const problem = { status: 400, body: { code: 'invalid_request', errors: [{ path: 'projects' }] } };
+  expect(await api.client.post(principals, { name: 'confined', type: 'user', org: 'platform', projects: ['default'] })).toMatchObject(problem);
+  const { principal } = await somebody(api, { org: 'platform' });
+  expect(await api.client.patch(`${principals}/${principal.id}`, { projects: ['default'] })).toMatchObject(problem);
+});
+
 test('what acts on the whole installation is given to no principal of an organisation, whoever asks', async () => {
   for (const wanted of [{ roles: ['platform'] }, { scopes: ['log:read'] }]) {
     const problem = { status: 403, body: { code: 'forbidden', scopes: expect.arrayContaining(['log:read']) } };

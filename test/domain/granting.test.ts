@@ -38,6 +38,16 @@ test('what acts on the whole installation is given to nobody of an org, and coun
   }
 });
 
+test('nobody of the platform is confined to projects, which would confine him to nothing', () => {
+  const platform = callerOf('platform', platformOrg);
+  const free = principalOf({ org: platformOrg });
+  expect(refusalOfPrincipal({ ...free, projects: ['p-1'] })).toMatchObject({ kind: 'invalid', code: 'invalid_request', problems: [{ path: 'projects' }] });
+  expect(changePrincipal(platform, free, { projects: ['p-1'] }, asking(1_000))).toMatchObject({ kind: 'refused', refusal: { code: 'invalid_request' } });
+  // One that an older version confined can be changed, and freed of what had no effect.
+  const confined = { ...free, projects: ['p-1'] };
+  for (const patch of [{ name: 'other' }, { projects: null }]) expect(changePrincipal(platform, confined, patch, asking(1_000))).toMatchObject({ kind: 'admitted' });
+});
+
 test('who is confined gives nothing beyond, and changes nobody who is not', () => {
   const confined = callerOf('admin', 'default', ['p-1']);
   expect(refusalToGrant(confined, { org: 'default', scopes: new Set(), projects: ['p-1', 'p-2'] })).toMatchObject({ code: 'forbidden' });

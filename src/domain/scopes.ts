@@ -21,6 +21,7 @@ export const scopes = [
   'orgs:suspend',
   'principals:read',
   'principals:write',
+  'principals:link',
   'tokens:read',
   'tokens:write',
   'audit:read',
@@ -48,7 +49,7 @@ const viewer: readonly Scope[] = ['instances:read', 'definitions:read', 'templat
 const developer: readonly Scope[] = [...viewer, 'instances:write', 'definitions:write', 'tokens:read', 'tokens:write'];
 /** Of an org: keeps its own workers, and sees who did what. */
 const operator: readonly Scope[] = [...developer, 'workers:write', 'templates:write', 'audit:read'];
-/** Of an org: gives and takes access. Neither its quota nor its suspension is in its own hands. */
+/** Of an org: gives and takes access. Neither its quota nor its suspension is in its own hands, nor who somebody is at the issuer of OIDC tokens. */
 const admin: readonly Scope[] = [...operator, 'principals:read', 'principals:write', 'projects:write', 'orgs:write'];
 /** What acts on the whole installation, and so on every org: for principals of the platform alone, whoever gives it. */
 export const platformScopes: ReadonlySet<Scope> = new Set<Scope>([

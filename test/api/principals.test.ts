@@ -57,6 +57,19 @@ test('an external identity is one principal, in whatever organisation', async ()
   expect(await api.client.post(principals, { name: 'external-b', type: 'user', external, org: 'platform' })).toMatchObject({ status: 201 });
 });
 
+test('an external identity is named by whoever was given that, and taken away by whoever changes the principal', async () => {
+  const [admin, linker] = [await somebody(api, { roles: ['admin'] }), await somebody(api, { roles: ['admin'], scopes: ['principals:link'] })];
+  const external = { issuer: 'https://issuer.example', subject: 'of-somebody-else' };
+  const problem = { status: 403, body: { code: 'forbidden', scope: 'principals:link' } };
+  const wanted = { name: 'linked', type: 'user', roles: ['viewer'], external };
+  expect(await api.client.post(principals, wanted, admin.headers)).toMatchObject(problem);
+  expect(await api.client.patch(`${principals}/${admin.principal.id}`, { external }, admin.headers)).toMatchObject(problem);
+  const linked = await made(api.client.post<PrincipalView>(principals, wanted, linker.headers));
+  expect(await api.client.patch(`${principals}/${linked.id}`, { external: null }, admin.headers)).toMatchObject({ status: 200 });
+  expect(await api.client.patch(`${principals}/${linked.id}`, { external }, admin.headers)).toMatchObject(problem);
+  expect(await api.client.patch(`${principals}/${linked.id}`, { external }, linker.headers)).toMatchObject({ status: 200, body: { spec: { external } } });
+});
+
 test('of many who want one name at once, one gets it', async () => {
   const replies = await Promise.all(Array.from({ length: 12 }, () => api.client.post<ProblemBody>(principals, { name: 'wanted', type: 'user' })));
   expect(replies.map(({ status }) => status).sort()).toEqual([201, ...Array.from({ length: 11 }, () => 409)]);

@@ -22,5 +22,5 @@ test('docs/routes.md says what the server serves', () => {
 
 test('every scope that can be given leads to a route, or to a field of one', () => {
   const needed = [...page.matchAll(/\| `([a-z-]+:[a-z-]+)` \|/g)].map(([, scope]) => scope);
-  expect(scopes.filter((scope) => !needed.includes(scope))).toEqual(['quotas:write']);
+  expect(scopes.filter((scope) => !needed.includes(scope))).toEqual(['quotas:write', 'principals:link']);
 });

@@ -21,6 +21,7 @@ import { requireMatch } from '../http/etag';
 import { mintId } from '../http/ids';
 import { ApiProblem } from '../http/problem';
 import { Reads } from '../http/reads';
+import { requireLinkScope } from './may-link';
 import { nameTaken } from './principals';
 import type { PatchPrincipal } from './schemas';
 
@@ -45,6 +46,7 @@ export class PrincipalChanges {
   ) {}
 
   patch(id: string, body: PatchPrincipal, context: RequestContext): Promise<Admitted<Entries>> {
+    requireLinkScope(context.caller, body.external);
     return this.admission.admit<Seen & { taken: 'name' | 'external' | undefined }, Entries>({
       context,
       body,

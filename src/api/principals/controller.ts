@@ -30,7 +30,7 @@ export class PrincipalsController {
   @Mutates({
     scope: 'principals:write',
     summary: 'Make a principal',
-    description: 'Nobody gives more than he has himself.',
+    description: 'Nobody gives more than he has himself. Its external identity is for whoever has the scope principals:link.',
     status: 201,
     answer: principalView,
     newWork: true,
@@ -57,7 +57,7 @@ export class PrincipalsController {
     scope: 'principals:write',
     of: 'Principal',
     summary: 'Change what a principal may do, or disable it',
-    description: 'A JSON merge patch. Taking away is free; anything else takes as much as the principal then has.',
+    description: 'A JSON merge patch. Taking away is free; anything else takes as much as the principal then has, and an external identity the scope principals:link.',
     status: 200,
     answer: principalView,
     ifMatch: true,

@@ -27,6 +27,7 @@ import { pageOfObjects, withCursor } from '../http/paging';
 import { ApiProblem, problemOfRefusal } from '../http/problem';
 import type { ReadQuery } from '../http/queries';
 import { Reads } from '../http/reads';
+import { requireLinkScope } from './may-link';
 import type { CreatePrincipal, ListPrincipalsQuery, PrincipalView } from './schemas';
 import { viewOfPrincipal } from './view';
 
@@ -54,6 +55,7 @@ export class Principals {
   ) {}
 
   async create(request: CreatePrincipal, context: RequestContext): Promise<Answer<PrincipalView>> {
+    requireLinkScope(context.caller, request.external);
     const id = mintId('p');
     const owner = ownerOf(request, context);
     const admitted = await this.admission.admit<Seen, Entries>({

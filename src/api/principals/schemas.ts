@@ -12,7 +12,7 @@ const projectList = list(objectId, principalProjectsMax, 'ids of projects').min(
 
 const issuer = text('the URL of an issuer', new RegExp(`^https?://[\\x21-\\x7e]{1,${oidcIssuerCharactersMax}}$`));
 const subject = prose('what the issuer calls them in `sub`', oidcSubjectCharactersMax, { min: 1, lines: false });
-const external = section({ issuer, subject }).meta({ description: 'Who it is at the issuer of OIDC tokens; nobody else can be the same.' });
+const external = section({ issuer, subject }).meta({ description: 'Who it is at the issuer of OIDC tokens, for whoever has principals:link; nobody else can be the same.' });
 
 const fields = {
   name: name.meta({ description: 'Unique in its organisation.' }),

@@ -6,7 +6,7 @@ import { platformOrg } from './header';
 import type { Caller, PrincipalSpec } from './principal';
 import { problemAt } from './problem';
 import type { Scope } from './scopes';
-import { platformScopes } from './scopes';
+import { platformScopes, scopesOfRole } from './scopes';
 import { isoTime } from './status';
 
 /** Everything that somebody would be able to do, and where. */
@@ -28,9 +28,14 @@ export function refusalToGrant(caller: Grantor, wanted: Grant): Refusal | undefi
   return undefined;
 }
 
-/** What a principal may do and where. */
-export function grantOf(principal: Pick<PrincipalSpec, 'org' | 'roles' | 'scopes' | 'projects'>): Grant {
-  return { org: principal.org, scopes: scopesOf(principal), projects: principal.projects };
+/** Name of the first principal of the platform. */
+export const administrator = 'administrator';
+
+/** What a principal may do and where. Who is called administrator of the platform is given its role by whoever holds the keys of etcd, and asks for the way in. */
+export function grantOf(principal: Pick<PrincipalSpec, 'org' | 'name' | 'roles' | 'scopes' | 'projects'>): Grant {
+  const { org, name, projects } = principal;
+  const isAdministrator = org === platformOrg && name === administrator;
+  return { org, scopes: isAdministrator ? new Set([...scopesOf(principal), ...scopesOfRole.platform]) : scopesOf(principal), projects };
 }
 
 /**
@@ -107,10 +112,10 @@ function patched(spec: PrincipalSpec, { projects, external, ...given }: Principa
 
 /** Whether nobody can do more than before, as somebody or other. */
 function isNarrowing(before: PrincipalSpec, after: PrincipalSpec): boolean {
-  const had = scopesOf(before);
+  const had = grantOf(before).scopes;
   const isEnabling = before.disabled && !after.disabled;
   const isOthers = after.external !== undefined && !isSame(before.external, after.external);
-  return !isEnabling && !isOthers && isWithin(after.projects, before.projects) && [...scopesOf(after)].every((scope) => had.has(scope));
+  return !isEnabling && !isOthers && isWithin(after.projects, before.projects) && [...grantOf(after).scopes].every((scope) => had.has(scope));
 }
 
 function isWithin(projects: readonly string[] | undefined, bounds: readonly string[] | undefined): boolean {

@@ -1,3 +1,4 @@
+import { keys } from '../../src/stores/etcd/keys';
 import { eventually } from '../support/etcd';
 import { testServers } from '../support/servers';
 import { freshWorld, TestApi } from '../api/support/test-api';
@@ -34,11 +35,31 @@ test('prints a token and nothing else; each run makes another of the same admini
   expect((await api.client.get<{ items: readonly unknown[] }>(`/api/v1/tokens?principal=${id}`)).body.items).toHaveLength(2);
 });
 
-test('makes no token of an administrator who is disabled, and says what helps', async () => {
+const taken: ReadonlyArray<readonly [string, Readonly<Record<string, unknown>>]> = [
+  ['let in no more', { disabled: true }],
+  ['stripped of what he may do', { roles: ['viewer'] }],
+  ['both', { disabled: true, roles: [] }],
+];
+
+test.each(taken)('gives everything back to an administrator who was %s, since nobody else may be left who could', async (_what, patch) => {
   const { items } = (await api.client.get<{ items: readonly Principal[] }>('/api/v1/principals')).body;
   const { id } = items.find(({ spec }) => spec.name === 'administrator')!;
-  expect(await api.client.patch(`/api/v1/principals/${id}`, { disabled: true })).toMatchObject({ status: 200 });
-  expect(await administrator()).toMatchObject({ code: 1, out: '', err: expect.stringContaining('can enable it, or delete it') });
+  expect(await api.client.patch(`/api/v1/principals/${id}`, patch)).toMatchObject({ status: 200 });
+  const { code, out } = await administrator();
+  expect(code).toBe(0);
+  const asked = () => new Client(api.url).get('/api/v1/admin/leaders', { authorization: `Bearer ${out.trim()}` });
+  await eventually('the server lets him do what is for the platform', async () => (await asked()).status === 200);
+  expect((await api.client.get(`/api/v1/principals/${id}`)).body).toMatchObject({ spec: { disabled: false, roles: expect.arrayContaining(['platform']) } });
+});
+
+test('makes another administrator where one was deleted, and takes back a deletion that did not come to its end', async () => {
+  const { items } = (await api.client.get<{ items: readonly Principal[] }>('/api/v1/principals')).body;
+  const { id } = items.find(({ spec }) => spec.name === 'administrator')!;
+  const { etcd } = api.dependencies;
+  const { value } = (await etcd.get(keys.principalSpec(id)))!;
+  await etcd.raw.put(etcd.key(keys.principalSpec(id))).value(JSON.stringify({ ...(value as object), disabled: true, deletionRequestedAt: new Date().toISOString() }));
+  expect(await administrator()).toMatchObject({ code: 0 });
+  expect((await etcd.get(keys.principalSpec(id)))!.value).not.toHaveProperty('deletionRequestedAt');
   expect(await api.client.delete(`/api/v1/principals/${id}`)).toMatchObject({ status: 200 });
   expect(await administrator()).toMatchObject({ code: 0 });
 });

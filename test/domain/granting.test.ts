@@ -1,6 +1,6 @@
 import { admitPrincipal } from '../../src/domain/access-admission';
 import { scopesOf } from '../../src/domain/caller';
-import { changePrincipal, closePrincipal, refusalOfPrincipal, refusalToGrant } from '../../src/domain/granting';
+import { changePrincipal, closePrincipal, grantOf, refusalOfPrincipal, refusalToGrant } from '../../src/domain/granting';
 import { platformOrg } from '../../src/domain/header';
 import type { PrincipalSpec } from '../../src/domain/principal';
 import type { Role } from '../../src/domain/scopes';
@@ -36,6 +36,15 @@ test('what acts on the whole installation is given to nobody of an org, and coun
     expect([...scopesOf(had)].filter((scope) => platformScopes.has(scope))).toEqual([]);
     expect(changePrincipal(platform, had, { name: 'other' }, asking(1_000))).toMatchObject({ kind: 'admitted' });
   }
+});
+
+test('only who has everything calls somebody of the platform administrator, whom the keys of etcd give everything', () => {
+  const [admin, platform] = [callerOf('admin', platformOrg), callerOf('platform', platformOrg)];
+  const robot = principalOf({ org: platformOrg, name: 'robot' });
+  expect(changePrincipal(admin, robot, { name: 'administrator' }, asking(1_000))).toMatchObject({ kind: 'refused', refusal: { code: 'forbidden' } });
+  expect(refusalToGrant(admin, grantOf({ ...robot, name: 'administrator' }))).toMatchObject({ code: 'forbidden' });
+  expect(changePrincipal(platform, robot, { name: 'administrator' }, asking(1_000))).toMatchObject({ kind: 'admitted' });
+  expect(changePrincipal(admin, { ...robot, org: 'default' }, { name: 'administrator' }, asking(1_000))).toMatchObject({ kind: 'admitted' });
 });
 
 test('nobody of the platform is confined to projects, which would confine him to nothing', () => {

@@ -17,6 +17,7 @@ import { NestLog } from './http/nest-log';
 import { ProblemFilter } from './http/problem-filter';
 import { boundServer, cutSlowReaders } from './http/server-bounds';
 import { ValidationPipe } from './http/validation';
+import { AgentAuthenticator } from './internal/agent-authenticator';
 import { RequestLimits } from './limits/request-limits';
 import { serveOpenApi } from './openapi';
 
@@ -40,7 +41,7 @@ export async function createApi(dependencies: ApiDependencies, tls?: ApiTls): Pr
   app.disable('x-powered-by');
   app.disable('etag'); // Ours are revisions, not hashes of answers.
   const bounds = boundServer(app.getHttpServer(), dependencies.serverBounds);
-  const authenticated = authentication(app.get(Authenticator), app.get(RequestLimits));
+  const authenticated = authentication(app.get(Authenticator), app.get(AgentAuthenticator), app.get(RequestLimits));
   app.use(chained(requestContext, accessLog(dependencies.log), cutSlowReaders(bounds), refuseUnclearHeaders, authenticated, refuseUnusableKey, bodyReader));
   const routes = serveOpenApi(app);
   app.useGlobalPipes(new ValidationPipe());

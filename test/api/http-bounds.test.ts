@@ -60,6 +60,18 @@ test.each<[what: string, request: string | (() => string), code: keyof typeof pr
   expect(await api.keys()).toEqual(before);
 });
 
+test.each([
+  ['POST', '/api/internal/v1/workers/w-1/heartbeat', 401],
+  ['POST', '/api/internal/v1/nothing', 401],
+  ['POST', instances, 401],
+  ['GET', '/health', 200],
+  ['POST', '/health', 405],
+  ['POST', '/docs', 404],
+])('%s %s of a stranger is answered before anything of its body is there', async (method, path, status) => {
+  const request = [`${method} ${path} HTTP/1.1`, host, json, 'Content-Length: 500000', 'Connection: close', '', '{'].join('\r\n');
+  expect(await sendRaw(api.url, request)).toMatchObject({ status });
+});
+
 test('as many headers as are allowed are read', async () => {
   const others = Array.from({ length: requestHeadersMax - 5 }, (_, index) => `X-${index}: x`);
   expect(await sendRaw(api.url, post(valid, host, json, length, authorization(), ...others))).toMatchObject({ status: 201 });

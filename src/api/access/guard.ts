@@ -11,13 +11,22 @@ import { ObjectOwners } from './owners';
 import type { Requirement } from './requires';
 import { requirement } from './requires';
 
-/** What anybody may ask for. Agents bring tokens of their own, which their guard knows. */
-const openPaths = /^\/(health|ready|openapi\.json|docs(\/.*)?|api\/internal\/v1\/.*)$/;
+/** What anybody may ask for. */
+const openPaths = /^\/(health|ready|openapi\.json|docs(\/.*)?)$/;
+
+/** Agents bring tokens of their own. */
+const agentPaths = /^\/api\/internal\//;
+
+/** Lets in agents. */
+export interface AgentEntrance {
+  enter(request: Request, response: Response): Promise<void>;
+}
 
 /** Express middleware: who asks, and whether he has asked too much, is known before anything of the request's body is read. */
-export function authentication(authenticator: Authenticator, limits: RequestLimits) {
+export function authentication(authenticator: Authenticator, agents: AgentEntrance, limits: RequestLimits) {
   return (request: Request, response: Response, next: NextFunction): void => {
     if (openPaths.test(request.path)) return next();
+    if (agentPaths.test(request.path)) return void agents.enter(request, response).then(() => next(), next);
     const admitted = authenticator.authenticate(request.get('Authorization'), () => limits.enterUnknown(request, response)).then((caller) => {
       // Before it may be refused: the record says who asked too much.
       identify(request, caller);

@@ -6,6 +6,7 @@ import { faultOfJson } from '../../domain/json-scan';
 import { problemsMax, requestBodyBytesMax } from '../../domain/limits';
 import { describeValue, problemAt } from '../../domain/problem';
 import { chained } from './chain';
+import { callerOf } from './context';
 import { ApiProblem } from './problem';
 
 const jsonTypes = ['application/json', 'application/*+json'];
@@ -19,9 +20,12 @@ const readBody = chained(
   explainUnreadable,
 );
 
-/** Express middleware that reads a body: JSON into an object or a list, YAML as text, anything else not at all. */
+/**
+ * Express middleware that reads a body: JSON into an object or a list, YAML as text, anything else not at all. Of a stranger
+ * it reads none: what is open to all takes none, and he would be counted by nobody.
+ */
 export function bodyReader(request: Request, response: Response, next: NextFunction): unknown {
-  return hasBody(request) ? readBody(request, response, next) : next();
+  return hasBody(request) && callerOf(request) !== undefined ? readBody(request, response, next) : next();
 }
 
 function hasBody({ headers }: Request): boolean {

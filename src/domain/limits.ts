@@ -109,7 +109,7 @@ export const streamsPerPrincipalDefault = 100;
 
 /** Of the agent of one worker; what it has seen it sends many at a time. */
 export const ratePerAgent: Rate = { perSecond: 200, burst: 400 };
-/** Callers, orgs and addresses whose rates one process remembers. */
+/** Callers, orgs, agents and addresses whose rates one process remembers, so many of each. */
 export const rateBucketsMax = 50_000;
 /** How soon somebody may ask again who has too many requests open. */
 export const openRequestsRetryMs = 1_000;

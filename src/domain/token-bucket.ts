@@ -24,7 +24,7 @@ interface Bucket {
 const tolerance = 1e-9;
 
 /**
- * Token buckets by key, of which there are never more than so many. A bucket that is full says as much as none, so that
+ * Token buckets of one rate by key, of which there are never more than so many. A bucket that is full says as much as none, so that
  * it is forgotten first, and nobody gains by it. Where none of too many is full, newcomers share one among them: a
  * crowd of keys that somebody makes up neither fills the memory nor gets more than one key would.
  */
@@ -33,15 +33,20 @@ export class TokenBuckets {
   private readonly buckets = new Map<string, Bucket>();
   private shared: Bucket | undefined;
 
-  constructor(private readonly bucketsMax: number) {}
+  constructor(
+    private readonly bucketsMax: number,
+    /** May change; all buckets have the one that is. Those of another rate fill in another time, and belong elsewhere. */
+    public rate: Rate,
+  ) {}
 
   get size(): number {
     return this.buckets.size;
   }
 
   /** Takes a token where there is one. `nowMs` is by a clock that is never set back. */
-  take(key: string, rate: Rate, nowMs: number): Taken {
-    const bucket = this.bucketOf(key, rate, nowMs);
+  take(key: string, nowMs: number): Taken {
+    const { rate } = this;
+    const bucket = this.bucketOf(key, nowMs);
     bucket.tokens = Math.min(rate.burst, bucket.tokens + (Math.max(0, nowMs - bucket.atMs) * rate.perSecond) / 1000);
     bucket.atMs = Math.max(bucket.atMs, nowMs);
     const allowed = bucket.tokens >= 1 - tolerance;
@@ -54,19 +59,20 @@ export class TokenBuckets {
     };
   }
 
-  private bucketOf(key: string, rate: Rate, nowMs: number): Bucket {
+  private bucketOf(key: string, nowMs: number): Bucket {
+    const { burst } = this.rate;
     const known = this.buckets.get(key);
     this.buckets.delete(key);
-    if (known === undefined) this.forgetFull(rate, nowMs);
-    if (known === undefined && this.buckets.size >= this.bucketsMax) return (this.shared ??= { tokens: rate.burst, atMs: nowMs });
-    const bucket = known ?? { tokens: rate.burst, atMs: nowMs };
+    if (known === undefined) this.forgetFull(nowMs);
+    if (known === undefined && this.buckets.size >= this.bucketsMax) return (this.shared ??= { tokens: burst, atMs: nowMs });
+    const bucket = known ?? { tokens: burst, atMs: nowMs };
     this.buckets.set(key, bucket);
     return bucket;
   }
 
   /** From the one that was not used for longest: what was not used for so long as an empty bucket takes to fill is full. */
-  private forgetFull(rate: Rate, nowMs: number): void {
-    const fillMs = msFor(rate.burst, rate);
+  private forgetFull(nowMs: number): void {
+    const fillMs = msFor(this.rate.burst, this.rate);
     for (const [key, { atMs }] of this.buckets) {
       if (nowMs - atMs < fillMs) return;
       this.buckets.delete(key);

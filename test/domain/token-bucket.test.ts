@@ -5,18 +5,18 @@ const rate = fc.record({ perSecond: fc.integer({ min: 1, max: 1_000 }), burst: f
 const pauses = fc.array(fc.integer({ min: 0, max: 300 }), { minLength: 1, maxLength: 200 });
 
 /** Asks at each of some times, given as the pauses between them. */
-function ask(buckets: TokenBuckets, key: string, of: { perSecond: number; burst: number }, pausesMs: readonly number[]) {
+function ask(buckets: TokenBuckets, key: string, pausesMs: readonly number[]) {
   let nowMs = 0;
   return pausesMs.map((pauseMs) => {
     nowMs += pauseMs;
-    return { nowMs, ...buckets.take(key, of, nowMs) };
+    return { nowMs, ...buckets.take(key, nowMs) };
   });
 }
 
 test('within any time no more is allowed than the burst and what that time brings', () => {
   fc.assert(
     fc.property(rate, pauses, (of, pausesMs) => {
-      const allowed = ask(new TokenBuckets(10), 'a', of, pausesMs).filter((taken) => taken.allowed);
+      const allowed = ask(new TokenBuckets(10, of), 'a', pausesMs).filter((taken) => taken.allowed);
       const excesses = allowed.flatMap((first, from) =>
         allowed.slice(from).map((last, further) => further + 1 - of.burst - ((last.nowMs - first.nowMs) * of.perSecond) / 1000),
       );
@@ -28,12 +28,12 @@ test('within any time no more is allowed than the burst and what that time bring
 test('who waits as long as he is told is let through, and who asks earlier is not', () => {
   fc.assert(
     fc.property(rate, pauses, (of, pausesMs) => {
-      const buckets = new TokenBuckets(10);
-      const last = ask(buckets, 'a', of, [...pausesMs, ...new Array<number>(of.burst).fill(0)]).at(-1)!;
-      const refused = last.allowed ? { ...buckets.take('a', of, last.nowMs), nowMs: last.nowMs } : last;
+      const buckets = new TokenBuckets(10, of);
+      const last = ask(buckets, 'a', [...pausesMs, ...new Array<number>(of.burst).fill(0)]).at(-1)!;
+      const refused = last.allowed ? { ...buckets.take('a', last.nowMs), nowMs: last.nowMs } : last;
       fc.pre(!refused.allowed);
-      if (refused.retryAfterMs > 2) expect(buckets.take('a', of, refused.nowMs + refused.retryAfterMs - 2).allowed).toBe(false);
-      expect(buckets.take('a', of, refused.nowMs + refused.retryAfterMs).allowed).toBe(true);
+      if (refused.retryAfterMs > 2) expect(buckets.take('a', refused.nowMs + refused.retryAfterMs - 2).allowed).toBe(false);
+      expect(buckets.take('a', refused.nowMs + refused.retryAfterMs).allowed).toBe(true);
     }),
   );
 });
@@ -41,9 +41,9 @@ test('who waits as long as he is told is let through, and who asks earlier is no
 test('what remains can be taken at once, and nothing more', () => {
   fc.assert(
     fc.property(rate, pauses, (of, pausesMs) => {
-      const buckets = new TokenBuckets(10);
-      const last = ask(buckets, 'a', of, pausesMs).at(-1)!;
-      const more = ask(buckets, 'a', of, new Array<number>(last.remaining + 1).fill(0)).map(({ allowed }) => allowed);
+      const buckets = new TokenBuckets(10, of);
+      const last = ask(buckets, 'a', pausesMs).at(-1)!;
+      const more = ask(buckets, 'a', new Array<number>(last.remaining + 1).fill(0)).map(({ allowed }) => allowed);
       // The clock of `ask` begins anew; one that is behind brings nothing.
       expect(more).toEqual([...new Array<boolean>(last.remaining).fill(true), false]);
     }),
@@ -54,12 +54,12 @@ test('a bound on the number of buckets changes no decision as long as those forg
   const uses = fc.array(fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd', 'e'), pauseMs: fc.integer({ min: 0, max: 400 }) }), { maxLength: 300 });
   fc.assert(
     fc.property(rate, uses, (of, used) => {
-      const bounded = new TokenBuckets(5);
-      const unbounded = new TokenBuckets(Infinity);
+      const bounded = new TokenBuckets(5, of);
+      const unbounded = new TokenBuckets(Infinity, of);
       let nowMs = 0;
       for (const { key, pauseMs } of used) {
         nowMs += pauseMs;
-        expect(bounded.take(key, of, nowMs)).toEqual(unbounded.take(key, of, nowMs));
+        expect(bounded.take(key, nowMs)).toEqual(unbounded.take(key, nowMs));
       }
     }),
   );
@@ -67,14 +67,14 @@ test('a bound on the number of buckets changes no decision as long as those forg
 
 test('a crowd of made-up keys fills no memory, and gets together what one of them would', () => {
   const of = { perSecond: 1, burst: 3 };
-  const buckets = new TokenBuckets(100);
-  for (let key = 0; key < 100; key++) buckets.take(`known-${key}`, of, 0);
-  const allowed = Array.from({ length: 10_000 }, (_, key) => buckets.take(`made-up-${key}`, of, 1).allowed);
+  const buckets = new TokenBuckets(100, of);
+  for (let key = 0; key < 100; key++) buckets.take(`known-${key}`, 0);
+  const allowed = Array.from({ length: 10_000 }, (_, key) => buckets.take(`made-up-${key}`, 1).allowed);
   expect(buckets.size).toBe(100);
   expect(allowed.filter(Boolean)).toHaveLength(3);
-  expect(buckets.take('known-1', of, 1).allowed).toBe(true);
+  expect(buckets.take('known-1', 1).allowed).toBe(true);
   // What has filled up meanwhile makes room.
-  buckets.take('new', of, 10_000);
+  buckets.take('new', 10_000);
   expect(buckets.size).toBe(1);
 });
 

@@ -23,13 +23,17 @@ type Policy = 'principal' | 'org' | 'agent' | 'address';
 @Injectable()
 export class RequestLimits {
   private readonly bounds: RequestBounds;
-  private readonly buckets = new TokenBuckets(rateBucketsMax);
+  /** Apart by policy: a crowd of strangers takes no room from those who are known, and buckets of one rate fill in one time. */
+  private readonly buckets: Readonly<Record<Policy, TokenBuckets>>;
   private readonly open: OpenRequests;
-  private shares: { readonly servers: number; readonly of: Readonly<Record<Policy, Rate>> } | undefined;
+  /** How many the present rates were made for. */
+  private servers = 1;
 
   constructor(@Inject(apiDependencies) dependencies: Pick<ApiDependencies, 'requestBounds'>) {
     this.bounds = { ...boundsDefault, ...dependencies.requestBounds };
-    const { openRequestsMax, streamsMax } = this.bounds;
+    const { openRequestsMax, streamsMax, perPrincipal, perOrg, unauthenticated, perAgent } = this.bounds;
+    const of = (rate: Rate) => new TokenBuckets(rateBucketsMax, rate);
+    this.buckets = { principal: of(perPrincipal), org: of(perOrg), address: of(unauthenticated), agent: of(perAgent) };
     this.open = new OpenRequests({ request: openRequestsMax, wait: openRequestsMax, stream: streamsMax });
   }
 
@@ -48,13 +52,14 @@ export class RequestLimits {
 
   /** One token of each; the own first, so that who asks too much takes nothing from the others of his org. */
   private take(wanted: ReadonlyArray<readonly [policy: Policy, id: string]>, response: Response): void {
-    const shares = this.present();
+    this.share();
     const nowMs = performance.now();
     let policies = '';
     let left = '';
     for (const [policy, id] of wanted) {
-      const rate = shares[policy];
-      const taken = this.buckets.take(`${policy} ${id}`, rate, nowMs);
+      const { [policy]: buckets } = this.buckets;
+      const { rate } = buckets;
+      const taken = buckets.take(id, nowMs);
       const separator = policies === '' ? '' : ', ';
       policies += `${separator}"${policy}";q=${rate.burst};w=${Math.max(1, Math.ceil(rate.burst / rate.perSecond))}`;
       left += `${separator}"${policy}";r=${taken.remaining};t=${Math.ceil(taken.fullInMs / 1000)}`;
@@ -65,15 +70,15 @@ export class RequestLimits {
     say(response, policies, left);
   }
 
-  /** The shares of this server as things are. */
-  private present(): Readonly<Record<Policy, Rate>> {
+  /** Makes the rates this server's shares as things are. An agent speaks to one server. */
+  private share(): void {
     const servers = this.bounds.servers();
-    if (this.shares?.servers !== servers) {
-      const { perPrincipal, perOrg, unauthenticated, perAgent } = this.bounds;
-      const of = { principal: shareOf(perPrincipal, servers), org: shareOf(perOrg, servers), address: shareOf(unauthenticated, servers), agent: perAgent };
-      this.shares = { servers, of };
-    }
-    return this.shares.of;
+    if (this.servers === servers) return;
+    const { perPrincipal, perOrg, unauthenticated } = this.bounds;
+    this.buckets.principal.rate = shareOf(perPrincipal, servers);
+    this.buckets.org.rate = shareOf(perOrg, servers);
+    this.buckets.address.rate = shareOf(unauthenticated, servers);
+    this.servers = servers;
   }
 }
 

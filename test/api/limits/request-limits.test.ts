@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import fc from 'fast-check';
 import type { Request, Response } from 'express';
 import { networkOf } from '../../../src/api/limits/address';
 import type { RequestBounds } from '../../../src/api/limits/request-bounds';
@@ -131,4 +132,28 @@ test('a request whose client left before it was known who he is is not open', ()
     of.enter(caller('p-1'), request, Object.assign(response, { closed: true }));
   }
   expect(enter(of, caller('p-1'))).not.toHaveProperty('problem');
+});
+
+test('whoever else asks, and however fast they may, nobody gets more than the burst of his rate and what the time brings', () => {
+  const rate = fc.record({ perSecond: fc.constantFrom(1 / 60, 0.5, 5, 500), burst: fc.integer({ min: 1, max: 4 }) });
+  const asked = fc.array(fc.record({ who: fc.constantFrom('a', 'b', 'c', 'agent', 'stranger'), pauseMs: fc.integer({ min: 0, max: 500 }) }), { minLength: 1, maxLength: 100 });
+  const clock = jest.spyOn(performance, 'now');
+  fc.assert(
+    fc.property(rate, rate, rate, asked, (perPrincipal, perAgent, unauthenticated, asks) => {
+      const of = limits({ perPrincipal, perAgent, unauthenticated, openRequestsMax: 1_000 });
+      let nowMs = 0;
+      const allowed = asks.filter(({ who, pauseMs }, index) => {
+        clock.mockReturnValue((nowMs += pauseMs));
+        if (who !== 'stranger') return !('problem' in enter(of, who === 'agent' ? { id: who, type: 'worker', org: 'o-1' } : caller(who)));
+        const { request, response } = exchange({ address: `192.0.2.${index}` });
+        of.enterUnknown(request, response);
+        return false;
+      });
+      for (const who of ['a', 'b', 'c', 'agent']) {
+        const { burst, perSecond } = who === 'agent' ? perAgent : perPrincipal;
+        expect(allowed.filter((one) => one.who === who).length).toBeLessThanOrEqual(burst + (nowMs * perSecond) / 1000 + 1e-6);
+      }
+    }),
+  );
+  clock.mockRestore();
 });

@@ -2,6 +2,7 @@ import type { CryptoKey, FlattenedJWSInput, JSONWebKeySet, JWK, JWSHeaderParamet
 import { createLocalJWKSet, errors } from 'jose';
 import { oidcKeysFreshMs, oidcKeysMax, oidcKeysStaleMsMax, oidcRefetchIntervalMs, oidcRetryIntervalMs } from '../../domain/limits';
 import { isTrustedUrl } from '../../domain/trusted-url';
+import type { ApiProblem } from '../http/problem';
 import { unavailable } from '../http/problem-of';
 import { fetchJson } from './fetch-json';
 
@@ -42,7 +43,7 @@ export class IssuerKeys {
       await this.fetchAfter(oidcRefetchIntervalMs);
       if (this.known !== undefined && this.known !== before) return this.known.resolve(header, token);
       // The issuer may have a new key, which nobody could learn.
-      throw this.lastFailed ? unavailable('oidc', error) : error;
+      throw this.lastFailed ? away(error) : error;
     }
   }
 
@@ -50,7 +51,7 @@ export class IssuerKeys {
   private async usable(): Promise<NonNullable<IssuerKeys['known']>> {
     if (this.ageMs > oidcKeysStaleMsMax) await this.fetchAfter(oidcRetryIntervalMs);
     else if (this.ageMs > oidcKeysFreshMs) void this.fetchAfter(oidcRefetchIntervalMs);
-    if (this.known === undefined || this.ageMs > oidcKeysStaleMsMax) throw unavailable('oidc', new Error(`the keys of ${this.options.issuer} are not known`));
+    if (this.known === undefined || this.ageMs > oidcKeysStaleMsMax) throw away(new Error(`the keys of ${this.options.issuer} are not known`));
     return this.known;
   }
 
@@ -86,6 +87,11 @@ export class IssuerKeys {
     if (typeof document.jwks_uri !== 'string' || !isTrustedUrl(document.jwks_uri)) throw new Error(`the document of ${issuer} names no keys that can be fetched safely`);
     return document.jwks_uri;
   }
+}
+
+/** What the issuer answered is told once a fetch; strangers could have it told once a request. */
+function away(cause: unknown): ApiProblem {
+  return unavailable('oidc', cause, { isLogged: true });
 }
 
 const publicKinds = ['RSA', 'EC', 'OKP'];

@@ -29,15 +29,21 @@ export class OidcCallers {
       onUnknown();
       return undefined;
     }
+    const verified = await this.verified(this.verifier, token, onUnknown);
+    if (verified === undefined) return undefined;
+    const caller = await this.known(verified, onUnknown);
+    if (typeof caller !== 'string') return { ...caller, expiresAt: verified.expiresAt };
+    this.dependencies.log.info({ subject: verified.subject, rejection: caller }, 'an OIDC token was refused');
+    return caller === 'suspended' ? caller : undefined;
+  }
+
+  /** Undefined for what is not good. Also where that cannot be known, whoever sends it is a stranger, and counted as one. */
+  private async verified(verifier: OidcVerifier, token: string, onUnknown: () => void): Promise<VerifiedToken | undefined> {
     try {
-      const verified = await this.verifier.verify(token);
-      const caller = await this.known(verified, onUnknown);
-      if (typeof caller !== 'string') return { ...caller, expiresAt: verified.expiresAt };
-      this.dependencies.log.info({ subject: verified.subject, rejection: caller }, 'an OIDC token was refused');
-      return caller === 'suspended' ? caller : undefined;
+      return await verifier.verify(token);
     } catch (error) {
-      if (!(error instanceof OidcRefusal)) throw error;
       onUnknown();
+      if (!(error instanceof OidcRefusal)) throw error;
       this.dependencies.log.info({ rejection: error.message }, 'an OIDC token was refused');
       return undefined;
     }

@@ -27,7 +27,7 @@ export class ProblemFilter implements ExceptionFilter {
     const { requestId } = context;
     const problem = this.asMethodProblem(problemOf(error), request);
     // That a client's patience ended is no fault of ours.
-    const isOurs = problem.status >= 500 && problem.status !== 504;
+    const isOurs = problem.status >= 500 && problem.status !== 504 && problem.options.isLogged !== true;
     if (isOurs) this.log.error({ ...loggedRequest(context), code: problem.code, err: problem.options.cause ?? problem }, problem.message);
     const refusal = refusalOf(request, problem, Date.now(), (path) => this.routes.match(path));
     if (refusal) this.refusals.record(refusal);

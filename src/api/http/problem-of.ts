@@ -7,7 +7,7 @@ import { isNoSpace } from '../../stores/etcd/maintenance';
 import { MongoUnavailableError } from '../../stores/mongo/errors';
 import { ArtifactError } from '../artifacts/artifact-error';
 import { InvalidDocument } from '../documents/invalid-document';
-import type { ProblemCode } from './problem';
+import type { ProblemCode, ProblemOptions } from './problem';
 import { ApiProblem, problemKinds } from './problem';
 
 /** What any error means to the outside. What is not known here is a fault of ours, of which nothing is told. */
@@ -31,8 +31,8 @@ export function problemOf(error: unknown): ApiProblem {
   return ofHttpException(error) ?? new ApiProblem('internal_error', 'something went wrong; the log has it under this request id', { cause: error });
 }
 
-export function unavailable(dependency: string, cause: unknown): ApiProblem {
-  return new ApiProblem('dependency_unavailable', `${dependency} cannot be reached`, { cause, members: { dependency }, headers: retrySoon });
+export function unavailable(dependency: string, cause: unknown, options: Pick<ProblemOptions, 'isLogged'> = {}): ApiProblem {
+  return new ApiProblem('dependency_unavailable', `${dependency} cannot be reached`, { ...options, cause, members: { dependency }, headers: retrySoon });
 }
 
 /** A dependency that was away is found to be back within this time. */

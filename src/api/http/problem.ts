@@ -83,6 +83,8 @@ export interface ProblemOptions extends ErrorOptions {
   /** Further members of the problem document: what is in the way. */
   readonly members?: Readonly<Record<string, unknown>>;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Whoever found the cause told the log of it; each request that meets it need not. */
+  readonly isLogged?: true;
 }
 
 /** An answer that is not what was asked for; becomes a problem document (RFC 9457). */

@@ -66,10 +66,11 @@ function parseJson(request: Request, _response: Response, next: NextFunction): v
   if (charset !== undefined && !/^utf-?8$/i.test(charset)) return next(new ApiProblem('unsupported_media_type', `JSON is written in UTF-8, not in ${charset}`));
   try {
     request.body = body.length === 0 ? undefined : jsonOf(body);
-    next();
   } catch (error) {
-    next(error);
+    return next(error);
   }
+  // Not within: whatever those that follow throw is none of this body's faults.
+  next();
 }
 
 function jsonOf(body: Buffer): unknown {

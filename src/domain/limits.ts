@@ -13,6 +13,8 @@ export const commitBytesMax = 1024 * 1024;
 /** etcd refuses more than 128 operations, or 128 compares; the margin leaves room for an outbox key each. */
 export const commitOperationsMax = 100;
 export const commitComparesMax = 100;
+/** Hot keys, such as the capacity of a worker or the quota of an org, whose values one process remembers while nobody changes them. */
+export const idleCommitGroupsMax = 5_000;
 /** Rendered files of one workload together. */
 export const workloadFilesBytesMax = 128 * 1024;
 export const artifactBytesMax = 1024 * 1024;

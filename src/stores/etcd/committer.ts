@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache';
+import { idleCommitGroupsMax } from '../../domain/limits';
 import { failpoint } from '../../failpoints';
 import type { EtcdClient } from './client';
 import type { CommitEpoch, CommitOutcome, Compare, Decision, SharedValues } from './commit';
@@ -12,14 +14,20 @@ import { sendAlone, sendAttemptsMax } from './send-alone';
  * queue per group and fold into one transaction, because etcd would otherwise refuse all but one of them.
  */
 export class Committer {
-  private readonly groups = new Map<string, Group>();
+  /** Those that have something to send. */
+  private readonly running = new Map<string, Group>();
+  /** Those that would only save a read: there is one for each org that ever asked for anything. */
+  private readonly idle: LRUCache<string, Group>;
 
   /** `stillIn` is the key of the epoch as it was read; it goes into every commit. */
   constructor(
     private readonly client: EtcdClient,
     private readonly epoch: () => number,
     private readonly stillIn?: Compare,
-  ) {}
+    idleGroupsMax = idleCommitGroupsMax,
+  ) {
+    this.idle = new LRUCache({ max: idleGroupsMax });
+  }
 
   /** Writes a decision. Throws `CommitUncertainError` when etcd cannot say whether it happened, and `EpochEndedError`. */
   async commit(decision: Decision): Promise<CommitOutcome> {
@@ -31,13 +39,24 @@ export class Committer {
 
   private send(decision: Decision): Promise<CommitOutcome> {
     if (!decision.shared) return sendAlone(this.client, this.commitEpoch(), decision, new Map(), 'fresh').then((sent) => sent.outcome);
-    const { group: name } = decision.shared;
-    let group = this.groups.get(name);
-    if (!group) {
-      group = new Group(this.client, () => this.commitEpoch());
-      this.groups.set(name, group);
-    }
-    return group.commit(decision);
+    // What cannot be written as JSON fails here, alone, and not in the queue that it shares with others.
+    const bytes = Buffer.byteLength(JSON.stringify([decision.puts, decision.events]));
+    return this.group(decision.shared.group).commit(decision, bytes);
+  }
+
+  /** One of a name at a time: it is put to rest when its queue is empty, and forgotten only then. */
+  private group(name: string): Group {
+    const running = this.running.get(name);
+    if (running) return running;
+    const group = this.idle.get(name) ?? new Group(this.client, () => this.commitEpoch(), () => this.rest(name));
+    this.idle.delete(name);
+    this.running.set(name, group);
+    return group;
+  }
+
+  private rest(name: string): void {
+    this.idle.set(name, this.running.get(name));
+    this.running.delete(name);
   }
 
   private commitEpoch(): CommitEpoch {
@@ -61,12 +80,11 @@ class Group {
   constructor(
     private readonly client: EtcdClient,
     private readonly epoch: () => CommitEpoch,
+    private readonly onIdle: () => void,
   ) {}
 
-  commit(decision: Decision): Promise<CommitOutcome> {
+  commit(decision: Decision, bytes: number): Promise<CommitOutcome> {
     return new Promise((resolve, reject) => {
-      // What cannot be written as JSON fails here, alone, and not in the queue that it shares with others.
-      const bytes = Buffer.byteLength(JSON.stringify([decision.puts, decision.events]));
       this.waiting.push({ decision, bytes, resolve, reject });
       if (!this.running) void this.run();
     });
@@ -83,6 +101,7 @@ class Group {
       for (const waiting of alone) await this.sendOne(waiting);
     }
     this.running = false;
+    this.onIdle();
   }
 
   /**

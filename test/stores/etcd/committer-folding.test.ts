@@ -10,10 +10,10 @@ import { closeClients, counting, creating, event, openClient } from '../../suppo
 afterEach(closeClients);
 
 /** A process of its own: a committer on a connection of its own, whose transactions are counted. */
-function openProcess(prefix?: string) {
+function openProcess(prefix?: string, idleGroupsMax?: number) {
   const client = openClient(prefix === undefined ? {} : { prefix });
   const txn = jest.spyOn(client, 'txn');
-  return { client, committer: new Committer(client, () => 1), transactions: () => txn.mock.calls.length };
+  return { client, committer: new Committer(client, () => 1, undefined, idleGroupsMax), transactions: () => txn.mock.calls.length };
 }
 
 async function countOf(client: EtcdClient, group: string): Promise<number> {
@@ -62,6 +62,24 @@ describe('decisions that meet at a hot key', () => {
     const get = jest.spyOn(client, 'get');
     for (const id of ['a', 'b', 'c', 'd']) await committer.commit(creating(id, { shared: counting('w') }));
     expect([transactions(), get.mock.calls.length]).toEqual([4, 1]);
+  });
+
+  it('are remembered for so many hot keys and no more, but never forgotten while any of them waits', async () => {
+    const { client, committer, transactions } = openProcess(undefined, 2);
+    const get = jest.spyOn(client, 'get');
+    const commit = (id: string, group: string) => committer.commit(creating(id, { shared: counting(group) }));
+    for (const group of ['w-1', 'w-2', 'w-3']) await commit(`first-${group}`, group);
+    const reads = async (group: string) => {
+      const before = get.mock.calls.length;
+      await commit(`second-${group}`, group);
+      return get.mock.calls.length - before;
+    };
+    expect([await reads('w-2'), await reads('w-3'), await reads('w-1')]).toEqual([0, 0, 1]);
+    const before = transactions();
+    const groups = ['w-1', 'w-2', 'w-3', 'w-4'];
+    await Promise.all(['a', 'b', 'c'].flatMap((id) => groups.map((group) => commit(`${id}-${group}`, group))));
+    expect(transactions() - before).toBe(4);
+    expect(await Promise.all(groups.map((group) => countOf(client, group)))).toEqual([5, 5, 5, 3]);
   });
 
   it('fold also where all of them rely on the same keys, which are compared once', async () => {

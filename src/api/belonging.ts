@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { headsOf, refusalOfNew } from '../domain/belonging';
 import type { Owner } from '../domain/header';
+import type { Caller } from '../domain/principal';
 import type { Amounts, OrgSpec, ProjectSpec } from '../domain/tenancy';
 import type { Entry } from '../stores/etcd/client';
 import type { Decision, SharedChange } from '../stores/etcd/commit';
@@ -15,6 +16,12 @@ import { problemOfRefusal } from './http/problem';
 /** Why something new may not come to belong to an owner. */
 export const belongingProblems: readonly ProblemCode[] = ['org_not_found', 'project_not_found', 'org_suspended', 'org_closing'];
 
+/** How much something new takes, and who asks for it: a refusal tells him no more than he may know. */
+export interface Charge {
+  readonly amounts: Amounts;
+  readonly caller: Pick<Caller, 'projects'>;
+}
+
 /** The one way by which something new comes to belong to an org and a project. */
 @Injectable()
 export class Belonging {
@@ -24,16 +31,16 @@ export class Belonging {
    * The decision that makes something for an owner, made on the owner's heads as the cache has them: whether it takes
    * anything new, and how much, is then so at the very revision of the commit. Throws what refuses it.
    */
-  into(owner: Owner, decision: Decision, amounts?: Amounts): Decision {
+  into(owner: Owner, decision: Decision, charge?: Charge): Decision {
     const org = this.head<OrgSpec>(keys.orgSpec(owner.org));
     const project = this.head<ProjectSpec>(keys.projectSpec(owner.project));
     const found = { org: org?.value, project: project?.value };
     const refusal = refusalOfNew(owner, found);
     if (refusal) throw problemOfRefusal(refusal);
     const decided = onlyIf(decision, unchanged(keys.orgSpec(owner.org), org), unchanged(keys.projectSpec(owner.project), project));
-    if (!amounts) return decided;
+    if (!charge) return decided;
     const heads = headsOf(owner, found);
-    const shared = charging(owner, amounts, { org: heads.org?.quota ?? {}, project: heads.project?.quota ?? {} });
+    const shared = charging(owner, charge.amounts, { org: heads.org?.quota ?? {}, project: heads.project?.quota ?? {} }, charge.caller.projects !== undefined);
     this.refuseAtOnce(shared.changes);
     return { ...decided, shared };
   }

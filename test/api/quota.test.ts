@@ -182,8 +182,11 @@ test('every org and every project has sums and bounds of its own, and neither se
   expect(await create(first)).toMatchObject({ status: 409, body: { code: 'quota_exceeded', org: 'o-1', project: 'p-1', limit: 1, usage: 1 } });
   expect(await create(second)).toMatchObject({ status: 201, body: { project: 'p-2' } });
   const refused = await create(second);
-  expect(refused).toMatchObject({ status: 409, body: { code: 'quota_exceeded', org: 'o-1', limit: 2, usage: 2 } });
-  expect(refused.body).not.toHaveProperty('project');
+  // What all projects of the org hold together is for those to know who see all of them.
+  expect(refused).toMatchObject({ status: 409, body: { code: 'quota_exceeded', org: 'o-1', dimension: 'instances', requested: 1 } });
+  for (const untold of ['project', 'limit', 'usage']) expect(refused.body).not.toHaveProperty(untold);
+  expect(refused.body.detail).toBe('org o-1 may not hold 1 more instances');
+  expect(await create(all)).toMatchObject({ status: 409, body: { code: 'quota_exceeded', org: 'o-1', limit: 2, usage: 2 } });
   expect(await tenants.used('o-1')).toMatchObject({ instances: 2, definitions: 1 });
   expect(await tenants.used('o-1', 'p-1')).toMatchObject({ instances: 1, definitions: 1 });
   expect(await tenants.used()).toEqual(nothingHeld);

@@ -76,7 +76,7 @@ export class DefinitionCreation {
       },
       decide: (seen, admission) => {
         const { decision, after } = decide(body, seen, context.caller, admission);
-        return { decision: this.belonging.into(admission.owner, decision, chargeOfDefinition), after };
+        return { decision: this.belonging.into(admission.owner, decision, { amounts: chargeOfDefinition, caller: context.caller }), after };
       },
       read: (definitionId) => this.archive.definition(definitionId),
     });

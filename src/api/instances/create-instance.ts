@@ -56,7 +56,7 @@ export class InstanceCreation {
       owner,
       isNewWork: true,
       look: (certain) => this.look(request, within, certain),
-      decide: (seen, admission) => this.decide(request, seen, admission),
+      decide: (seen, admission) => this.decide(request, seen, admission, context.caller),
       read: (instanceId) => this.archive.instance(instanceId),
     });
   }
@@ -68,7 +68,7 @@ export class InstanceCreation {
     return { definition, body: await this.dependencies.definitionBodies.get(definition.spec.value.contentHash) };
   }
 
-  private decide(request: CreateInstance, { definition, body }: Seen, admission: AdmissionContext): Proposal<InstanceEntries> {
+  private decide(request: CreateInstance, { definition, body }: Seen, admission: AdmissionContext, caller: Caller): Proposal<InstanceEntries> {
     requireActive(definition);
     const { spec, status } = admitInstance(newInstance(request, definition, body), admission);
     this.placeability.refuseImpossible(placementRequest(spec));
@@ -86,7 +86,7 @@ export class InstanceCreation {
       allocation: undefined,
       observed: undefined,
     });
-    return { decision: this.belonging.into(spec, decision, chargeOfInstance(spec)), after };
+    return { decision: this.belonging.into(spec, decision, { amounts: chargeOfInstance(spec), caller }), after };
   }
 }
 

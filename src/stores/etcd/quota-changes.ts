@@ -5,12 +5,20 @@ import type { Amounts, QuotaLimits } from '../../domain/tenancy';
 import type { Decision, SharedChange, SharedRefusal } from './commit';
 import { keys } from './keys';
 
-/** Charges an org and a project of it for something new; both always, so that a bound that is set later finds the right sum. */
-export function charging(owner: Owner, amounts: Amounts, limits: { readonly org: QuotaLimits; readonly project: QuotaLimits }): NonNullable<Decision['shared']> {
+/**
+ * Charges an org and a project of it for something new; both always, so that a bound that is set later finds the right sum.
+ * `isConfined`: whoever asks is confined to projects, and not told what all of the org hold together.
+ */
+export function charging(
+  owner: Owner,
+  amounts: Amounts,
+  limits: { readonly org: QuotaLimits; readonly project: QuotaLimits },
+  isConfined = false,
+): NonNullable<Decision['shared']> {
   return {
     group: groupOf(owner),
     changes: [
-      charged(keys.quota(owner.org), amounts, limits.org, { org: owner.org }),
+      charged(keys.quota(owner.org), amounts, limits.org, { org: owner.org, isSecret: isConfined }),
       charged(keys.quota(owner.org, owner.project), amounts, limits.project, { ...owner }),
     ],
   };
@@ -34,6 +42,8 @@ function groupOf({ org }: Owner): string {
 interface Holder {
   readonly org: string;
   readonly project?: string;
+  /** Whether nothing is told of how much that is, and of how much there is already. */
+  readonly isSecret?: boolean;
 }
 
 function charged(key: string, amounts: Amounts, limits: QuotaLimits, holder: Holder): SharedChange {
@@ -46,9 +56,10 @@ function charged(key: string, amounts: Amounts, limits: QuotaLimits, holder: Hol
   };
 }
 
-function exceeded({ org, project }: Holder, refusal: QuotaRefusal): SharedRefusal {
+function exceeded({ org, project, isSecret }: Holder, refusal: QuotaRefusal): SharedRefusal {
   const { dimension, limit, usage, requested } = refusal;
   const holder = project === undefined ? `org ${org}` : `project ${project} of org ${org}`;
+  if (isSecret) return { code: 'quota_exceeded', message: `${holder} may not hold ${requested} more ${dimension}`, detail: { org, dimension, requested } };
   const message = `${holder} may hold ${limit} ${dimension}, holds ${usage}, and was asked for ${requested} more`;
   return { code: 'quota_exceeded', message, detail: { org, ...(project !== undefined && { project }), ...refusal } };
 }

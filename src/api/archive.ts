@@ -32,6 +32,12 @@ export class Archive {
     return this.find('Definition', () => this.dependencies.fresh.definition(id), id, definitionEntries);
   }
 
+  /** As it was when it retired; undefined where none of this id has. */
+  async retiredDefinition(id: string): Promise<DefinitionEntries | undefined> {
+    const retired = await this.dependencies.retired.get('Definition', id);
+    return retired && definitionEntries(retired);
+  }
+
   /** Retired instances; `isLive` tells those that have not left etcd yet, as far as the reader's revision goes. */
   instances<Item>(filter: RetiredFilter, page: ArchivePageQuery, show: (entries: InstanceEntries) => Item, isLive: (id: string) => boolean): Promise<Page<Item>> {
     return this.page('Instance', filter, page, isLive, (object) => show(instanceEntries(object)));

@@ -248,3 +248,17 @@ test('archived objects are shown to whom they belong', async () => {
 async function polled(query: string, headers?: Somebody['headers']): Promise<CloudEvent[]> {
   return (await api.client.get<{ items: CloudEvent[] }>(`/api/v1/events${query}`, { accept: 'application/json', ...headers })).body.items;
 }
+
+test('an instance of another org’s definition is refused on the same looks at the stores as one of a definition that is not there', async () => {
+  const { etcd, retired } = api.dependencies;
+  const looks = [jest.spyOn(etcd, 'txn'), jest.spyOn(etcd, 'get'), jest.spyOn(etcd, 'list'), jest.spyOn(retired, 'get')];
+  const cost = async (id: string) => {
+    looks.forEach((look) => look.mockClear());
+    expect(await api.client.post<ProblemBody>(instances, { definition: { id } }, acme.admin.headers)).toMatchObject({ status: 404, body: { code: 'definition_not_found' } });
+    return looks.map((look) => look.mock.calls.length);
+  };
+  const missing = await cost('d-not-there');
+  expect(missing.at(-1)).toBe(1);
+  expect(await cost(ajax.definition.id)).toEqual(missing);
+  looks.forEach((look) => look.mockRestore());
+});

@@ -29,9 +29,17 @@ export class DefinitionLookup {
    * when it is another org's.
    */
   async find(reference: DefinitionReference, within: Pick<Caller, 'org' | 'projects'>, certain: boolean): Promise<DefinitionEntries> {
-    const found = await this.named(reference, within.org, certain);
+    const { id } = reference;
+    const found = id !== undefined && certain ? await this.reachable(id, within) : await this.named(reference, within.org, certain);
     if (found === undefined || !reaches(within, found.spec.value)) throw notFound(reference);
     return found;
+  }
+
+  /** What is another org's is looked for as long as what is not there: a quick refusal would tell that there is something. */
+  private async reachable(id: string, within: Pick<Caller, 'org' | 'projects'>): Promise<DefinitionEntries | undefined> {
+    const live = await this.dependencies.fresh.definition(id).catch(orUndefined);
+    const isWithin = live !== undefined && reaches(within, live.spec.value);
+    return isWithin ? live : this.archive.retiredDefinition(id);
   }
 
   /** What has a name and version in an org, in whichever of its projects: a name is given once in an org. */

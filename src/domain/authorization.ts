@@ -7,6 +7,8 @@ import { platformScopes } from './scopes';
 /** What is asked to be done something with, as far as access goes. */
 export interface Target extends Owner {
   readonly kind: Kind;
+  /** Of a principal and of its tokens: the projects that it is confined to itself. The project of its header says nothing. */
+  readonly projects?: readonly string[] | undefined;
 }
 
 /**
@@ -21,13 +23,29 @@ const allowed: AccessDecision = { allowed: true };
 export function decide(caller: Caller, scope: Scope, target?: Target): AccessDecision {
   if (target !== undefined && !isVisible(caller, target)) return { allowed: false, reason: 'foreign' };
   if (!caller.scopes.has(scope) || (platformScopes.has(scope) && caller.org !== platformOrg)) return { allowed: false, reason: 'scope' };
-  if (target !== undefined && !scope.endsWith(':read') && !reaches(caller, target)) return { allowed: false, reason: 'scope' };
+  if (target !== undefined && !scope.endsWith(':read') && !actsOn(caller, target)) return { allowed: false, reason: 'scope' };
   return allowed;
 }
 
-/** Whether a caller may know of an object. What is shared by all orgs, all may see; whose it is in part shows only that part. */
+/** Whether a caller may know of an object. What is shared by all orgs, all may see, and everybody his own org. */
 export function isVisible(caller: Caller, target: Target): boolean {
-  return reaches(caller, target) || isShared(target);
+  return actsOn(caller, target) || isShared(target) || (target.kind === 'Org' && target.org === caller.org);
+}
+
+/**
+ * Whether an object is the caller's to act on. An org, a principal and a token are in no project: to whoever is confined to some, an
+ * org is not his to act on, and those who may ask are his where they are confined within.
+ */
+function actsOn(caller: Pick<Caller, 'org' | 'projects'>, target: Target): boolean {
+  if (caller.org === platformOrg || caller.projects === undefined) return reaches(caller, target);
+  if (target.kind === 'Org') return false;
+  if (target.kind !== 'Principal' && target.kind !== 'Token') return reaches(caller, target);
+  return target.org === caller.org && isWithin(target.projects, caller.projects);
+}
+
+/** Whether whoever is confined to `projects` can do nothing beyond `bounds`; undefined is all. */
+export function isWithin(projects: readonly string[] | undefined, bounds: readonly string[] | undefined): boolean {
+  return bounds === undefined || (projects !== undefined && projects.every((project) => bounds.includes(project)));
 }
 
 /** Whether an object is the caller's to act on: in its org, in a project that it is not kept out of. Those who run Berth reach every org. */

@@ -1,5 +1,6 @@
 import type { Act, AdmissionContext, Refusal } from './admission';
 import { changedHeader, refuse } from './admission';
+import { isWithin } from './authorization';
 import { givenScopes, scopesOf } from './caller';
 import { canonicalJson } from './canonical-json';
 import { platformOrg } from './header';
@@ -116,10 +117,6 @@ function isNarrowing(before: PrincipalSpec, after: PrincipalSpec): boolean {
   const isEnabling = before.disabled && !after.disabled;
   const isOthers = after.external !== undefined && !isSame(before.external, after.external);
   return !isEnabling && !isOthers && isWithin(after.projects, before.projects) && [...grantOf(after).scopes].every((scope) => had.has(scope));
-}
-
-function isWithin(projects: readonly string[] | undefined, bounds: readonly string[] | undefined): boolean {
-  return bounds === undefined || (projects !== undefined && projects.every((project) => bounds.includes(project)));
 }
 
 function isSame(one: unknown, other: unknown): boolean {

@@ -25,7 +25,7 @@ export function isOwnedBy(owners: Owners, { org, project }: Owner): boolean {
 
 /** Whose objects of a kind a caller is shown in a list: as `isVisible` says, said as a filter, and narrowed to what is asked for. */
 export function visibleOwners(caller: Caller, kind: Kind, asked: AskedOwner = {}): Owners {
-  const own = ownOwners(caller);
+  const own = kind === 'Org' ? ownOwners({ org: caller.org }) : ownOwners(caller);
   const sharesPlatforms = own !== undefined && isVisible(caller, { kind, org: platformOrg, project: defaultProject });
   return narrowed(sharesPlatforms ? [...own, { org: platformOrg }] : own, asked);
 }

@@ -93,6 +93,23 @@ test('tokens of others take the right to give access, and are else not there', a
   expect(await api.client.delete(`${tokens}/${mighty.token.id}`, admin.headers)).toMatchObject({ status: 200 });
 });
 
+test('whoever is confined to the project default has no part in those who are not, nor in the org', async () => {
+  const org = (await made(api.client.post<{ id: string }>('/api/v1/orgs', { name: 'confining' }))).id;
+  const [confined, wide, within] = await Promise.all([{ roles: ['admin'], projects: ['default'] }, { roles: ['admin'] }, { roles: ['viewer'], projects: ['default'] }].map((wanted) => somebody(api, { org, ...wanted })));
+  const listed = async (path: string) => (await api.client.get<Page<{ id: string }>>(path, confined!.headers)).body.items.map(({ id }) => id).sort();
+  expect(await listed(tokens)).toEqual([confined!.token.id, within!.token.id].sort());
+  expect(await listed(principals)).toEqual([confined!.principal.id, within!.principal.id].sort());
+  for (const path of [`${tokens}/${wide!.token.id}`, `${principals}/${wide!.principal.id}`]) {
+    expect(await api.client.get(path, confined!.headers)).toMatchObject({ status: 404 });
+    expect(await api.client.delete(path, confined!.headers)).toMatchObject({ status: 404 });
+  }
+  expect(await api.client.post(`${tokens}/${wide!.token.id}/rotate`, undefined, confined!.headers)).toMatchObject({ status: 404 });
+  expect(await api.client.post(tokens, { principal: wide!.principal.id }, confined!.headers)).toMatchObject({ status: 404 });
+  expect(await api.client.get(`/api/v1/orgs/${org}`, confined!.headers)).toMatchObject({ status: 200 });
+  expect(await api.client.patch(`/api/v1/orgs/${org}`, { name: 'renamed' }, confined!.headers)).toMatchObject({ status: 403 });
+  expect(await api.client.delete(`${tokens}/${within!.token.id}`, confined!.headers)).toMatchObject({ status: 200 });
+});
+
 test('a replaced token stays good for the overlap, and its successor beyond it', async () => {
   const { headers, principal } = await somebody(api);
   const first = await made(api.client.post<NewTokenView>(tokens, { description: 'turns', expiresIn: '10d', scopes: ['instances:read'] }, headers));

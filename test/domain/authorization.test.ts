@@ -7,7 +7,8 @@ import { platformScopes, scopes } from '../../src/domain/scopes';
 
 const org = fc.constantFrom(platformOrg, 'default', 'o-1', 'o-2');
 const project = fc.constantFrom('default', 'p-1', 'p-2');
-const anyTarget: fc.Arbitrary<Target> = fc.record({ kind: fc.constantFrom('Instance', 'Worker', 'WorkerTemplate', 'Token', 'Org'), org, project });
+const anyTarget: fc.Arbitrary<Target> = fc.record({ kind: fc.constantFrom('Instance', 'Worker', 'WorkerTemplate'), org, project });
+const anyConfinement = fc.option(fc.uniqueArray(project, { minLength: 1 }), { nil: undefined });
 const anyCaller: fc.Arbitrary<Caller> = fc
   .record({ org, projects: fc.option(fc.uniqueArray(project, { minLength: 1 }), { nil: undefined }), held: fc.subarray([...scopes]) })
   .map(({ org: own, projects, held }) => ({ id: 'p-1', type: 'user', name: 'mia', org: own, ...(projects && { projects }), scopes: new Set(held), credential: 'k-1' }));
@@ -36,6 +37,27 @@ test('what is of another org, or of a project that somebody is kept out of, is n
       const isOwn = target.org === caller.org && (caller.projects?.includes(target.project) ?? true);
       expect(isVisible(caller, target)).toBe(isOwn);
       if (!isOwn) expect(decide(caller, scope, target)).toEqual({ allowed: false, reason: 'foreign' });
+    }),
+  );
+});
+
+test('whoever is confined to projects acts on those alone who are confined within, whatever project their header names', () => {
+  fc.assert(
+    fc.property(anyCaller, fc.constantFrom('principals:read', 'principals:write'), fc.constantFrom('Principal', 'Token'), project, anyConfinement, (caller, scope, kind, itsProject, projects) => {
+      fc.pre(caller.org !== platformOrg && caller.scopes.has(scope));
+      const bounds = caller.projects;
+      const isWithin = bounds === undefined || (projects?.every((each) => bounds.includes(each)) ?? false);
+      expect(decide(caller, scope, { kind, org: caller.org, project: itsProject, projects })).toEqual(isWithin ? { allowed: true } : { allowed: false, reason: 'foreign' });
+    }),
+  );
+});
+
+test('whoever is confined to projects sees his org, and changes nothing of it', () => {
+  fc.assert(
+    fc.property(anyCaller, fc.constantFrom('orgs:read', 'orgs:write'), (caller, scope) => {
+      fc.pre(caller.org !== platformOrg && caller.scopes.has(scope));
+      const isAllowed = scope === 'orgs:read' || caller.projects === undefined;
+      expect(decide(caller, scope, { kind: 'Org', org: caller.org, project: 'default' })).toEqual(isAllowed ? { allowed: true } : { allowed: false, reason: 'scope' });
     }),
   );
 });

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { isVisible } from '../../domain/authorization';
 import type { Header } from '../../domain/header';
 import { kinds } from '../../domain/kinds';
-import type { PrincipalSpec, TokenSpec } from '../../domain/principal';
+import type { Caller, PrincipalSpec, TokenSpec } from '../../domain/principal';
 import type { Entry } from '../../stores/etcd/client';
 import { ObjectNotFoundError } from '../../stores/etcd/errors';
 import { keys } from '../../stores/etcd/keys';
@@ -50,6 +51,19 @@ export class AccessHeads {
       const { after } = await this.history.at({ kind, id }, {});
       return { id, spec: { value: after.spec as Heads[K], revision: Number(after.revision) } };
     }
+  }
+
+  /** The token, if it is any business of the caller's; else it is not there for him. */
+  requireConcern(caller: Caller, entries: HeadEntries<TokenSpec>): HeadEntries<TokenSpec> {
+    if (!this.concerns(caller, entries.spec.value)) throw new ObjectNotFoundError('token', entries.id);
+    return entries;
+  }
+
+  /** Everybody's own, and to whoever gives access those that he could give. */
+  concerns(caller: Caller, token: TokenSpec): boolean {
+    if (token.principal === caller.id) return true;
+    const holder = this.dependencies.cache.get(keys.principalSpec(token.principal))?.value as PrincipalSpec | undefined;
+    return caller.scopes.has('principals:write') && isVisible(caller, { ...token, projects: holder?.projects });
   }
 
   /** All that the cache has of a kind. */

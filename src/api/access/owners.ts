@@ -3,7 +3,7 @@ import type { Target } from '../../domain/authorization';
 import { isVisible } from '../../domain/authorization';
 import type { Header, Kind, Owner } from '../../domain/header';
 import { kinds } from '../../domain/kinds';
-import type { Caller } from '../../domain/principal';
+import type { Caller, PrincipalSpec, TokenSpec } from '../../domain/principal';
 import { ObjectNotFoundError } from '../../stores/etcd/errors';
 import { keys } from '../../stores/etcd/keys';
 import type { RetiringKind } from '../../stores/mongo/retired-objects';
@@ -22,12 +22,28 @@ export class ObjectOwners {
    */
   async ownerOf(kind: Kind, id: string, caller: Caller): Promise<Target | undefined> {
     const cached = this.dependencies.cache.get(keys.spec(kind, id))?.value as Header | undefined;
-    if (cached !== undefined && isVisible(caller, { ...cached, kind })) return targetOf(kind, cached);
+    const known = cached && (await this.targetOf(kind, cached, caller));
+    if (known !== undefined && isVisible(caller, known)) return known;
     const stored = (await this.dependencies.etcd.get(keys.spec(kind, id)))?.value as Header | undefined;
-    if (stored !== undefined && isVisible(caller, { ...stored, kind })) return targetOf(kind, stored);
+    const present = stored && (await this.targetOf(kind, stored, caller));
+    if (present !== undefined && isVisible(caller, present)) return present;
     const retired = isRetiring(kind) ? (await this.dependencies.retired.get(kind, id))?.spec : await this.recorded(kind, id);
-    const found = stored ?? retired ?? cached;
-    return found && targetOf(kind, found);
+    const found = retired && (await this.targetOf(kind, retired, caller));
+    return present ?? found ?? known;
+  }
+
+  /** To whoever is confined to projects it matters what a principal is confined to, and whose a token is. */
+  private async targetOf(kind: Kind, header: Owner, caller: Caller): Promise<Target> {
+    const { org, project } = header;
+    if (caller.projects === undefined || (kind !== 'Principal' && kind !== 'Token')) return { kind, org, project };
+    const { principal } = header as Partial<TokenSpec>;
+    const holder = kind === 'Principal' ? (header as Partial<PrincipalSpec>) : principal === undefined ? undefined : await this.principal(principal);
+    return { kind, org, project, projects: holder?.projects };
+  }
+
+  private async principal(id: string): Promise<PrincipalSpec | undefined> {
+    const key = keys.principalSpec(id);
+    return (this.dependencies.cache.get(key) ?? (await this.dependencies.etcd.get(key)))?.value as PrincipalSpec | undefined;
   }
 
   /** What left without a document of its own is known by its events: whoever repeats a request hears what the first one did. */
@@ -40,10 +56,6 @@ export class ObjectOwners {
   missing(kind: Kind, id: string): ObjectNotFoundError {
     return new ObjectNotFoundError(kinds[kind].name, id);
   }
-}
-
-function targetOf(kind: Kind, { org, project }: Pick<Header, 'org' | 'project'>): Target {
-  return { kind, org, project };
 }
 
 function isRetiring(kind: Kind): kind is RetiringKind {

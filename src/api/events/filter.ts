@@ -7,7 +7,7 @@ import type { EventsQuery } from './schemas';
 
 const allKinds = Object.keys(kinds) as Kind[];
 
-/** Who has which access is told to those who may look it up. */
+/** Who has which access is told to those who may look it up: events do not say to which projects it is confined. */
 const keptBack: readonly Kind[] = ['Principal', 'Token'];
 
 /** Which events a caller is told, of those that are asked for. Of shared workers only those hear who run them. */
@@ -17,6 +17,6 @@ export function filterFor(caller: Caller, { kind, subject, worker, type, label, 
 }
 
 function kindsFor(caller: Caller, asked: readonly Kind[] | undefined): readonly Kind[] | undefined {
-  if (caller.scopes.has('principals:read')) return asked;
+  if (caller.scopes.has('principals:read') && caller.projects === undefined) return asked;
   return (asked ?? allKinds).filter((kind) => !keptBack.includes(kind));
 }

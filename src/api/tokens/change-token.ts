@@ -29,7 +29,6 @@ import { requireMatch } from '../http/etag';
 import { mintId } from '../http/ids';
 import { ApiProblem, problemOfRefusal } from '../http/problem';
 import type { CreateToken } from './schemas';
-import { requireConcern } from './tokens';
 
 type Entries = HeadEntries<TokenSpec>;
 
@@ -85,7 +84,7 @@ export class TokenChanges {
   /** Gives the same principal another token; the old one stays good for a while. */
   async rotate(oldId: string, overlapMs: number = tokenOverlapMsDefault, context: RequestContext): Promise<NewToken> {
     const { caller } = context;
-    const known = requireConcern(caller, await this.heads.known('Token', oldId));
+    const known = this.heads.requireConcern(caller, await this.heads.known('Token', oldId));
     const owner = { org: known.spec.value.org, project: known.spec.value.project };
     const { id, secret, hash } = mint();
     const admitted = await this.admission.admit<{ old: Entries; holder: Holder }, Entries>({
@@ -96,7 +95,7 @@ export class TokenChanges {
       owner,
       isNewWork: false,
       look: async (certain) => {
-        const old = requireConcern(caller, await this.heads.present('Token', oldId));
+        const old = this.heads.requireConcern(caller, await this.heads.present('Token', oldId));
         return { old, holder: await this.holder(old.spec.value.principal, caller, certain) };
       },
       decide: ({ old, holder }, admission) => {
@@ -120,7 +119,7 @@ export class TokenChanges {
       mintedId: mintId('command'),
       isNewWork: false,
       look: async (certain) => {
-        const seen = requireConcern(context.caller, await this.heads.present('Token', id));
+        const seen = this.heads.requireConcern(context.caller, await this.heads.present('Token', id));
         return { seen, standing: await this.standing.relied(context.caller, certain) };
       },
       decide: ({ seen, standing }, admission) => {

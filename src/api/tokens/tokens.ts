@@ -1,11 +1,9 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { reaches } from '../../domain/authorization';
-import type { Caller, TokenSpec } from '../../domain/principal';
+import type { TokenSpec } from '../../domain/principal';
 import type { HeadEntries } from '../access/heads';
 import { AccessHeads } from '../access/heads';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
-import { ObjectNotFoundError } from '../../stores/etcd/errors';
 import type { Answer } from '../http/answer';
 import { readAnswer } from '../http/answers';
 import type { RequestContext } from '../http/context';
@@ -27,14 +25,14 @@ export class Tokens {
 
   async get(id: string, query: ReadQuery, { caller }: RequestContext): Promise<Answer<TokenView>> {
     const revision = await this.reads.upTo(query);
-    const found = requireConcern(caller, await this.heads.known('Token', id));
+    const found = this.heads.requireConcern(caller, await this.heads.known('Token', id));
     return readAnswer(this.show(found, Math.max(revision, found.spec.revision)), found.spec);
   }
 
   async list(query: ListTokensQuery, { caller }: RequestContext): Promise<Page<TokenView>> {
     const page = withCursor(query);
     const revision = await this.reads.upTo(page);
-    const found = this.heads.all('Token').filter(({ spec: { value } }) => concerns(caller, value) && (query.principal === undefined || value.principal === query.principal));
+    const found = this.heads.all('Token').filter(({ spec: { value } }) => this.heads.concerns(caller, value) && (query.principal === undefined || value.principal === query.principal));
     return pageOfObjects(found, page, revision, (entries) => this.show(entries, revision));
   }
 
@@ -42,14 +40,4 @@ export class Tokens {
   show(entries: HeadEntries<TokenSpec>, revision: number): TokenView {
     return viewOfToken(entries, this.dependencies.cache, revision);
   }
-}
-
-/** The token, if it is any business of the caller's; else it is not there for him. */
-export function requireConcern(caller: Caller, entries: HeadEntries<TokenSpec>): HeadEntries<TokenSpec> {
-  if (!concerns(caller, entries.spec.value)) throw new ObjectNotFoundError('token', entries.id);
-  return entries;
-}
-
-function concerns(caller: Caller, token: TokenSpec): boolean {
-  return token.principal === caller.id || (caller.scopes.has('principals:write') && reaches(caller, token));
 }

@@ -46,6 +46,8 @@ export interface Caller {
   readonly scopes: ReadonlySet<Scope>;
   /** Id of the token, or `oidc`, or `agent`. */
   readonly credential: string;
+  /** Of `oidc`: whom the issuer's token names. */
+  readonly external?: PrincipalSpec['external'];
   /** ISO 8601: when the credential ends by itself. */
   readonly expiresAt?: string;
 }

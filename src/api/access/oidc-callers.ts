@@ -63,6 +63,7 @@ export class OidcCallers {
     const principal = claim && ((await read(keys.principalSpec(claim.id))) as PrincipalSpec | undefined);
     if (principal?.external?.issuer !== issuer || principal.external.subject !== subject) return 'unknown';
     const org = principal.org === platformOrg ? undefined : ((await read(keys.orgSpec(principal.org))) as OrgSpec | undefined);
-    return callerBy({ principal, org }, 'oidc', Date.now());
+    const caller = callerBy({ principal, org }, 'oidc', Date.now());
+    return typeof caller === 'string' ? caller : { ...caller, external: { issuer, subject } };
   }
 }

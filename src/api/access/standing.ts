@@ -73,14 +73,20 @@ function reasonBy(caller: Caller, read: (key: string) => unknown): Reason {
 }
 
 /** Whom the credential lets in by what is read. */
-function presentBy({ id, credential, expiresAt }: Caller, read: (key: string) => unknown): Caller | Rejection {
+function presentBy({ id, credential, external, expiresAt }: Caller, read: (key: string) => unknown): Caller | Rejection {
   const isToken = credential !== 'oidc';
   const token = isToken ? (read(keys.tokenSpec(credential)) as TokenSpec | undefined) : undefined;
   if (isToken && token === undefined) return 'unknown';
   if (expiresAt !== undefined && Date.parse(expiresAt) <= Date.now()) return 'expired';
   const principal = read(keys.principalSpec(id)) as PrincipalSpec | undefined;
+  if (!isToken && !isNamedBy(principal, external)) return 'unknown';
   const org = principal === undefined || principal.org === platformOrg ? undefined : (read(keys.orgSpec(principal.org)) as OrgSpec | undefined);
   return callerBy({ token, principal, org }, credential, Date.now());
+}
+
+/** Whether a principal is still the one whom the issuer's token names: to unlink him is to end what he opened by it. */
+function isNamedBy(principal: PrincipalSpec | undefined, external: Caller['external']): boolean {
+  return external !== undefined && principal?.external?.issuer === external.issuer && principal.external.subject === external.subject;
 }
 
 function endedBy(reason: NonNullable<Reason>): ApiProblem {

@@ -123,6 +123,20 @@ test('somebody known to the issuer gets in, as long as it is somebody here', asy
   expect(await there.client.get(instances, as(token))).toMatchObject({ status: 401 });
 });
 
+test.each([
+  ['is named no more', null],
+  ['is somebody else', { subject: 'another' }],
+])('what an OIDC token opened ends when whom it names %s', async (what, next) => {
+  const subject = `unlinked ${what}`;
+  const { principal } = await somebody(here, { external: { issuer: issuer.url, subject } });
+  const token = await issuer.sign({ sub: subject });
+  const stream = await EventConsumer.open(there.url, '', { ...as(token) });
+  expect(await here.client.patch(`${principals}/${principal.id}`, { external: next && { issuer: issuer.url, ...next } })).toMatchObject({ status: 200 });
+  await eventually('the stream has ended', () => stream.closed, endedWithinMs);
+  expect(stream.end).toMatchObject({ code: 'credential_ended' });
+  expect(await there.client.get(instances, as(token))).toMatchObject({ status: 401 });
+});
+
 test('what an OIDC token opened ends with it', async () => {
   await somebody(here, { external: { issuer: issuer.url, subject: 'ends-soon' } });
   // The clocks may be half a minute apart.

@@ -23,8 +23,8 @@ export function callerBy({ token, principal, org }: Standing, credential: string
   if (principal.disabled) return 'disabled';
   if (org?.suspended) return 'suspended';
   const { id, type, name, projects } = principal;
-  const expiresAt = token && { expiresAt: token.expiresAt };
-  return { id, type, name, org: principal.org, ...(projects && { projects }), scopes: knownScopesOf(principal, token), credential, ...expiresAt };
+  const ofToken = token && { expiresAt: token.expiresAt, ...(token.scopes && { narrowedTo: token.scopes }) };
+  return { id, type, name, org: principal.org, ...(projects && { projects }), scopes: knownScopesOf(principal, token), credential, ...ofToken };
 }
 
 /** By the very specs: one that changes is another object, and what was made of the former is forgotten with it. */

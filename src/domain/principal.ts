@@ -44,6 +44,8 @@ export interface Caller {
   readonly org: string;
   readonly projects?: readonly string[];
   readonly scopes: ReadonlySet<Scope>;
+  /** What the token is narrowed to, as it says itself; undefined: it narrows nothing. */
+  readonly narrowedTo?: TokenSpec['scopes'];
   /** Id of the token, or `oidc`, or `agent`. */
   readonly credential: string;
   /** Of `oidc`: whom the issuer's token names. */

@@ -7,7 +7,6 @@ import { closing, grantOf, refusalToGrant } from '../../domain/granting';
 import type { Owner } from '../../domain/header';
 import { tokenOverlapMsDefault, tokensPerPrincipalMax, tokensRetiredTogetherMax, tokenTtlMsDefault, tokenTtlMsMax } from '../../domain/limits';
 import type { Caller, PrincipalSpec, TokenSpec } from '../../domain/principal';
-import type { Scope } from '../../domain/scopes';
 import { isoTime } from '../../domain/status';
 import { isEnded, lifetimeMs, replaceToken, revokeToken } from '../../domain/token-admission';
 import { together, tokenCreation, tokenDecision, tokensRetirement } from '../../stores/etcd/access-decisions';
@@ -60,7 +59,8 @@ export class TokenChanges {
   async create(request: CreateToken, context: RequestContext): Promise<NewToken> {
     const { caller } = context;
     const principalId = request.principal ?? caller.id;
-    const narrowing = request.scopes ?? (await this.narrowingOf(caller));
+    // What a token is narrowed to, those that it makes are narrowed to as well: their principal may come to do more.
+    const narrowing = request.scopes ?? caller.narrowedTo;
     const wanted = { principal: principalId, description: request.description ?? '', ...(narrowing && { scopes: narrowing }), lastsMs: request.expiresIn ?? tokenTtlMsDefault };
     const owner = ownerOf((await this.principal(principalId, caller, false)).spec.value);
     const { id, secret, hash } = mint();
@@ -147,12 +147,6 @@ export class TokenChanges {
       throw new ApiProblem('forbidden', 'a token for somebody else asks for the scope principals:write', { members: { scope: 'principals:write' } });
     }
     return found;
-  }
-
-  /** What a token is narrowed to, those that it makes are narrowed to as well: their principal may come to do more. */
-  private async narrowingOf({ credential }: Caller): Promise<readonly Scope[] | undefined> {
-    const token = await this.heads.known('Token', credential).catch(() => undefined);
-    return token?.spec.value.scopes;
   }
 }
 

@@ -141,7 +141,7 @@ export const tokenTtlMsMax = 366 * 24 * 60 * 60 * 1000;
 /** How long a token stays good after its successor was made; users can set it. */
 export const tokenOverlapMsDefault = 60 * 60 * 1000;
 export const tokenOverlapMsMax = 7 * 24 * 60 * 60 * 1000;
-/** Heads of tokens of one principal, give or take those that are made at the same time. */
+/** Heads of tokens of one principal. They are counted in memory: as many as are made at once, at however many servers, may come beyond it. */
 export const tokensPerPrincipalMax = 50;
 /** Tokens that one commit takes away. */
 export const tokensRetiredTogetherMax = 20;

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { headsOf, refusalOfNew } from '../domain/belonging';
+import { defaultProject } from '../domain/header';
 import type { Owner } from '../domain/header';
 import type { Caller } from '../domain/principal';
 import type { Amounts, OrgSpec, ProjectSpec } from '../domain/tenancy';
@@ -43,6 +44,21 @@ export class Belonging {
     const shared = charging(owner, charge.amounts, { org: heads.org?.quota ?? {}, project: heads.project?.quota ?? {} }, charge.caller.projects !== undefined);
     this.refuseAtOnce(shared.changes);
     return { ...decided, shared };
+  }
+
+  /**
+   * The decision that confines somebody of an org to projects of it, or to none, made on the heads of all of them: it takes somebody new,
+   * and none of them is unknown, another org's or being deleted. Throws what refuses it.
+   */
+  naming(org: string, projects: readonly string[] = [defaultProject], decision: Decision): Decision {
+    const orgEntry = this.head<OrgSpec>(keys.orgSpec(org));
+    const named = projects.map((project) => {
+      const entry = this.head<ProjectSpec>(keys.projectSpec(project));
+      const refusal = refusalOfNew({ org, project }, { org: orgEntry?.value, project: entry?.value });
+      if (refusal) throw problemOfRefusal(refusal);
+      return unchanged(keys.projectSpec(project), entry);
+    });
+    return onlyIf(decision, unchanged(keys.orgSpec(org), orgEntry), ...named);
   }
 
   /** Who asks on at the bound is refused by what is known here, and not in the queue of the commits that others of the org wait for. */

@@ -27,8 +27,8 @@ test('a principal is made, shown, changed and deleted', async () => {
   expect(body).toMatchObject({ kind: 'Principal', org: 'default', project: 'default', spec: { name: 'mia', roles: ['viewer'], scopes: ['audit:read'], disabled: false } });
   expect((await api.client.get<PrincipalView>(`${principals}/${body.id}`)).body).toMatchObject({ id: body.id, generation: 1 });
 
-  const changed = await api.client.patch<PrincipalView>(`${principals}/${body.id}`, { name: 'mia-b', roles: ['developer'], projects: ['p-1'] }, { 'if-match': headers.get('etag')! });
-  expect(changed).toMatchObject({ status: 200, body: { generation: 2, spec: { name: 'mia-b', roles: ['developer'], projects: ['p-1'] } } });
+  const changed = await api.client.patch<PrincipalView>(`${principals}/${body.id}`, { name: 'mia-b', roles: ['developer'], projects: ['default'] }, { 'if-match': headers.get('etag')! });
+  expect(changed).toMatchObject({ status: 200, body: { generation: 2, spec: { name: 'mia-b', roles: ['developer'], projects: ['default'] } } });
   expect(await api.client.patch<PrincipalView>(`${principals}/${body.id}`, { projects: null })).toMatchObject({ status: 200, body: { generation: 3 } });
   expect(await api.client.patch<ProblemBody>(`${principals}/${body.id}`, { disabled: true }, { 'if-match': headers.get('etag')! })).toMatchObject({ status: 412 });
 
@@ -77,7 +77,7 @@ test('of many who want one name at once, one gets it', async () => {
 
 test('nobody gives more than he has, not even to himself', async () => {
   const admin = await somebody(api, { roles: ['admin'] });
-  const confined = await somebody(api, { roles: ['admin'], projects: ['p-1'] });
+  const confined = await somebody(api, { roles: ['admin'], projects: ['default'] });
   const mighty = await somebody(api, { roles: ['admin'], scopes: ['orgs:suspend'] });
   const highest = await somebody(api, { roles: ['platform'], org: 'platform' });
   const ask = (body: Record<string, unknown>, headers = admin.headers) => api.client.post<ProblemBody>(principals, { name: 'wants-more', type: 'user', ...body }, headers);
@@ -89,8 +89,8 @@ test('nobody gives more than he has, not even to himself', async () => {
   expect(await ask({ org: 'platform' })).toMatchObject({ status: 403, body: { org: 'platform' } });
   expect(await ask({ org: await org('o-other') })).toMatchObject({ status: 403, body: { org: 'o-other' } });
   expect(await ask({ org: 'o-absent' })).toMatchObject({ status: 403 });
-  expect(await ask({ roles: ['viewer'] }, confined.headers)).toMatchObject({ status: 403, body: { projects: ['p-1'] } });
-  expect(await ask({ roles: ['viewer'], projects: ['p-1'] }, confined.headers)).toMatchObject({ status: 201 });
+  expect(await ask({ roles: ['viewer'] }, confined.headers)).toMatchObject({ status: 403, body: { projects: ['default'] } });
+  expect(await ask({ roles: ['viewer'], projects: ['default'] }, confined.headers)).toMatchObject({ status: 201 });
 
   expect(await change(admin.principal.id, { scopes: ['quotas:write'] })).toMatchObject({ status: 403, body: { scopes: ['quotas:write'] } });
   expect(await change(confined.principal.id, { projects: null }, confined.headers)).toMatchObject({ status: 403 });
@@ -143,13 +143,26 @@ test('principals of another organisation, and of the platform, are not there', a
 test('an organisation that is suspended or being deleted takes nobody new, whatever a cache remembers', async () => {
   expect(await api.client.post(principals, { name: 'a', type: 'user', org: 'o-absent' })).toMatchObject({ status: 404, body: { code: 'org_not_found' } });
   expect(await api.client.post(principals, { name: 'a', type: 'user', org: await org('o-suspended', { suspended: true }) })).toMatchObject({ status: 403, body: { code: 'org_suspended' } });
-  expect(await api.client.post(principals, { name: 'a', type: 'user', org: await org('o-closing', { closing: true }) })).toMatchObject({ status: 409, body: { code: 'invalid_transition' } });
+  expect(await api.client.post(principals, { name: 'a', type: 'user', org: await org('o-closing', { closing: true }) })).toMatchObject({ status: 409, body: { code: 'org_closing' } });
   const burst = await org('o-burst');
   const asking = Array.from({ length: 20 }, (_, number) => api.client.post<PrincipalView>(principals, { name: `n-${number}`, type: 'user', org: burst }));
   await org('o-burst', { suspended: true });
   const suspendedAt = (await api.dependencies.etcd.get(keys.orgSpec(burst)))!.revision;
   for (const { status, body } of await Promise.all(asking)) if (status === 201) expect(Number(body.revision)).toBeLessThan(suspendedAt);
   expect(await api.client.post(principals, { name: 'late', type: 'user', org: burst })).toMatchObject({ status: 403 });
+});
+
+test('somebody is confined to projects that are there, and of the same organisation', async () => {
+  const project = async (name: string, of: string) => (await made(api.client.post<{ id: string }>('/api/v1/projects', { name, org: of }))).id;
+  const [own, other] = [await project('own', 'default'), await project('others', await org('o-projects'))];
+  const { principal } = await somebody(api, { projects: [own] });
+  for (const unknown of ['j-absent', other]) {
+    const problem = { status: 404, body: { code: 'project_not_found' } };
+    expect(await api.client.post(principals, { name: 'nowhere', type: 'user', projects: [own, unknown] })).toMatchObject(problem);
+    expect(await api.client.patch(`${principals}/${principal.id}`, { projects: [own, unknown] })).toMatchObject(problem);
+  }
+  // What it is confined to already is not asked again: whoever changes it otherwise is not kept from it.
+  expect(await api.client.patch(`${principals}/${principal.id}`, { name: 'in-own', projects: [own, 'default'] })).toMatchObject({ status: 200 });
 });
 
 test('a deleted principal takes all its tokens along, and no token is made beside its end', async () => {

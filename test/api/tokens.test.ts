@@ -71,7 +71,7 @@ test('a token is narrowed to what its principal may do, and lets nobody beyond',
 });
 
 test('tokens of others take the right to give access, and are else not there', async () => {
-  const [admin, dev, confined] = await Promise.all([somebody(api, { roles: ['admin'] }), somebody(api), somebody(api, { roles: ['admin'], projects: ['p-1'] })]);
+  const [admin, dev, confined] = await Promise.all([somebody(api, { roles: ['admin'] }), somebody(api), somebody(api, { roles: ['admin'], projects: ['default'] })]);
   const mighty = await somebody(api, { scopes: ['orgs:suspend', 'instances:read'] });
   const ids = async (headers: Record<string, string>) => (await api.client.get<Page<TokenView>>(`${tokens}?limit=200`, headers)).body.items.map(({ id }) => id);
   expect(await ids(dev.headers)).toEqual([dev.token.id]);

@@ -3,6 +3,7 @@ import { isVisible } from '../../domain/authorization';
 import type { Header } from '../../domain/header';
 import { kinds } from '../../domain/kinds';
 import type { Caller, PrincipalSpec, TokenSpec } from '../../domain/principal';
+import { externalKey } from '../../stores/etcd/access-decisions';
 import type { Entry } from '../../stores/etcd/client';
 import { ObjectNotFoundError } from '../../stores/etcd/errors';
 import { keys } from '../../stores/etcd/keys';
@@ -15,6 +16,9 @@ export interface HeadEntries<Spec extends Header> {
   readonly id: string;
   readonly spec: Entry<Spec>;
 }
+
+/** What of a principal is somebody else's already. */
+export type Taken = 'name' | 'external' | undefined;
 
 interface Heads {
   readonly Principal: PrincipalSpec;
@@ -51,6 +55,14 @@ export class AccessHeads {
       const { after } = await this.history.at({ kind, id }, {});
       return { id, spec: { value: after.spec as Heads[K], revision: Number(after.revision) } };
     }
+  }
+
+  /** Whether somebody is called so already, in that org or at the issuer. `former`: who it was so far, who may stay so. */
+  async taken(org: string, { name, external }: Pick<Partial<PrincipalSpec>, 'name' | 'external'>, former?: PrincipalSpec): Promise<Taken> {
+    const own = former === undefined ? [] : [keys.principalName(org, former.name), ...(former.external ? [externalKey(former.external)] : [])];
+    const isTaken = async (key: string) => !own.includes(key) && (await this.dependencies.etcd.get(key)) !== undefined;
+    if (name !== undefined && (await isTaken(keys.principalName(org, name)))) return 'name';
+    return external && (await isTaken(externalKey(external))) ? 'external' : undefined;
   }
 
   /** The token, if it is any business of the caller's; else it is not there for him. */

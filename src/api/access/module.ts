@@ -1,8 +1,7 @@
 import { Module } from '@nestjs/common';
 import { HistoryModule } from '../history/module';
 import { AccessHeads } from './heads';
-import { Homes } from './homes';
 
 /** What the resources of access share. */
-@Module({ imports: [HistoryModule], providers: [AccessHeads, Homes], exports: [AccessHeads, Homes] })
+@Module({ imports: [HistoryModule], providers: [AccessHeads], exports: [AccessHeads] })
 export class AccessModule {}

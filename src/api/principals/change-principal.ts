@@ -3,14 +3,16 @@ import { changePrincipal, closePrincipal } from '../../domain/granting';
 import { tokensRetiredTogetherMax } from '../../domain/limits';
 import type { PrincipalSpec, TokenSpec } from '../../domain/principal';
 import { isoTime } from '../../domain/status';
-import { externalKey, principalDecision, principalRetirement, tokensRetirement } from '../../stores/etcd/access-decisions';
+import { principalDecision, principalRetirement, tokensRetirement } from '../../stores/etcd/access-decisions';
 import type { Entry } from '../../stores/etcd/client';
 import type { Compare, Decision } from '../../stores/etcd/commit';
 import { onlyIf } from '../../stores/etcd/decisions';
 import { keys } from '../../stores/etcd/keys';
 import type { HeadEntries } from '../access/heads';
+import type { Taken } from '../access/heads';
 import { AccessHeads } from '../access/heads';
 import { Standing } from '../access/standing';
+import { Belonging } from '../belonging';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import type { Admitted } from '../http/admission';
@@ -42,27 +44,31 @@ export class PrincipalChanges {
     @Inject(Admission) private readonly admission: Admission,
     @Inject(Reads) private readonly reads: Reads,
     @Inject(AccessHeads) private readonly heads: AccessHeads,
+    @Inject(Belonging) private readonly belonging: Belonging,
     @Inject(Standing) private readonly standing: Standing,
   ) {}
 
   patch(id: string, body: PatchPrincipal, context: RequestContext): Promise<Admitted<Entries>> {
     requireLinkScope(context.caller, body.external);
-    return this.admission.admit<Seen & { taken: 'name' | 'external' | undefined }, Entries>({
+    return this.admission.admit<Seen & { taken: Taken }, Entries>({
       context,
       body,
       object: { kind: 'Principal', id },
       mintedId: mintId('command'),
       isNewWork: false,
       look: async (certain) => {
+        if (certain) await this.reads.upToPresent();
         const { seen, standing } = await this.seen(id, context, certain);
-        return { seen, standing, taken: await this.taken(seen, body) };
+        return { seen, standing, taken: await this.heads.taken(seen.spec.value.org, { name: body.name, external: body.external ?? undefined }, seen.spec.value) };
       },
       decide: ({ seen, standing, taken }, admission) => {
         requireMatch(context, seen.spec);
         const spec = admittedBy(changePrincipal(context.caller, seen.spec.value, body, admission));
         if (spec === undefined) return undefined;
         if (taken !== undefined) throw nameTaken(taken, spec);
-        return { decision: onlyIf(principalDecision(seen.spec, spec, 'updated'), ...standing), after: (revision) => ({ id, spec: { value: spec, revision } }) };
+        const decision = onlyIf(principalDecision(seen.spec, spec, 'updated'), ...standing);
+        const named = spec.projects?.filter((project) => !seen.spec.value.projects?.includes(project)) ?? [];
+        return { decision: named.length > 0 ? this.belonging.naming(spec.org, named, decision) : decision, after: (revision) => ({ id, spec: { value: spec, revision } }) };
       },
       read: (principalId) => this.heads.presentOrPast('Principal', principalId),
     });
@@ -120,17 +126,6 @@ export class PrincipalChanges {
 
   private moment(context: RequestContext) {
     return { time: isoTime(Date.now()), cause: causeOf(context) };
-  }
-
-  private async taken({ spec }: Entries, { name, external }: PatchPrincipal): Promise<'name' | 'external' | undefined> {
-    const { org, name: formerName, external: former } = spec.value;
-    if (name !== undefined && name !== formerName && (await this.isClaimed(keys.principalName(org, name)))) return 'name';
-    const isNew = external && (former === undefined || externalKey(former) !== externalKey(external));
-    return isNew && (await this.isClaimed(externalKey(external))) ? 'external' : undefined;
-  }
-
-  private async isClaimed(key: string): Promise<boolean> {
-    return (await this.dependencies.etcd.get(key)) !== undefined;
   }
 }
 

@@ -2,6 +2,7 @@ import { Body, Controller, Delete, Get, Inject, Param, Patch, Post, Query } from
 import { ApiTags } from '@nestjs/swagger';
 import type { PrincipalSpec } from '../../domain/principal';
 import type { HeadEntries } from '../access/heads';
+import { belongingProblems } from '../belonging';
 import type { Admitted } from '../http/admission';
 import type { Answer } from '../http/answer';
 import { mutationAnswer } from '../http/answers';
@@ -34,7 +35,7 @@ export class PrincipalsController {
     status: 201,
     answer: principalView,
     newWork: true,
-    problems: ['principal_exists', 'org_not_found', 'invalid_transition'],
+    problems: ['principal_exists', ...belongingProblems],
   })
   create(@Body({ schema: createPrincipal }) request: CreatePrincipal, @Context() context: RequestContext): Promise<Answer<PrincipalView>> {
     return this.principals.create(request, context);
@@ -62,7 +63,7 @@ export class PrincipalsController {
     answer: principalView,
     ifMatch: true,
     takesBody: true,
-    problems: ['principal_not_found', 'principal_exists', 'invalid_transition'],
+    problems: ['principal_not_found', 'principal_exists', 'invalid_transition', ...belongingProblems],
   })
   async patch(@Param('id', { schema: objectId }) id: string, @Body({ schema: patchPrincipal }) body: PatchPrincipal, @Context() context: RequestContext): Promise<Answer<PrincipalView>> {
     return answer(await this.changes.patch(id, body, context));

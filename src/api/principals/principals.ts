@@ -6,16 +6,13 @@ import { grantOf, refusalOfPrincipal, refusalToGrant } from '../../domain/granti
 import type { Owner } from '../../domain/header';
 import { defaultProject } from '../../domain/header';
 import type { PrincipalSpec } from '../../domain/principal';
-import { externalKey, principalCreation } from '../../stores/etcd/access-decisions';
+import { principalCreation } from '../../stores/etcd/access-decisions';
 import type { Compare } from '../../stores/etcd/commit';
-import { keys } from '../../stores/etcd/keys';
 import type { HeadEntries } from '../access/heads';
+import type { Taken } from '../access/heads';
 import { AccessHeads } from '../access/heads';
-import type { Home } from '../access/homes';
-import { Homes, openHome } from '../access/homes';
 import { Standing } from '../access/standing';
-import type { ApiDependencies } from '../dependencies';
-import { apiDependencies } from '../dependencies';
+import { Belonging } from '../belonging';
 import type { Proposal } from '../http/admission';
 import { Admission } from '../http/admission';
 import type { Answer } from '../http/answer';
@@ -35,22 +32,20 @@ type Entries = HeadEntries<PrincipalSpec>;
 
 /** What a new principal is decided on. */
 interface Seen {
-  readonly home: Home;
   /** What lets the caller ask for it. */
   readonly standing: readonly Compare[];
   /** Whether somebody is called so already, there or at the issuer. */
-  readonly taken: 'name' | 'external' | undefined;
+  readonly taken: Taken;
 }
 
 /** Admits and shows those who may ask. */
 @Injectable()
 export class Principals {
   constructor(
-    @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(Admission) private readonly admission: Admission,
     @Inject(Reads) private readonly reads: Reads,
     @Inject(AccessHeads) private readonly heads: AccessHeads,
-    @Inject(Homes) private readonly homes: Homes,
+    @Inject(Belonging) private readonly belonging: Belonging,
     @Inject(Standing) private readonly standing: Standing,
   ) {}
 
@@ -65,12 +60,11 @@ export class Principals {
       mintedId: id,
       owner,
       isNewWork: true,
-      look: async (certain) => ({
-        home: await this.homes.of(owner.org, certain),
-        standing: await this.standing.relied(context.caller, certain),
-        taken: await this.taken(owner.org, request),
-      }),
-      decide: (seen, admission) => decide(request, seen, admission, context),
+      look: async (certain) => {
+        if (certain) await this.reads.upToPresent();
+        return { standing: await this.standing.relied(context.caller, certain), taken: await this.heads.taken(owner.org, request) };
+      },
+      decide: (seen, admission) => this.decide(request, seen, admission, context),
       read: (principalId) => this.heads.presentOrPast('Principal', principalId),
     });
     const { subject, revision = subject.spec.revision } = admitted;
@@ -90,28 +84,19 @@ export class Principals {
     return pageOfObjects(found, page, revision, (entries) => viewOfPrincipal(entries, revision));
   }
 
-  private async taken(org: string, { name, external }: Pick<CreatePrincipal, 'name' | 'external'>): Promise<Seen['taken']> {
-    if (await this.isClaimed(keys.principalName(org, name))) return 'name';
-    return external && (await this.isClaimed(externalKey(external))) ? 'external' : undefined;
-  }
-
-  private async isClaimed(key: string): Promise<boolean> {
-    return (await this.dependencies.etcd.get(key)) !== undefined;
+  private decide(request: CreatePrincipal, { standing, taken }: Seen, admission: AdmissionContext, { caller }: RequestContext): Proposal<Entries> {
+    const { name, type, roles = [], scopes = [], projects, external } = request;
+    const spec = admitPrincipal({ name, type, roles, scopes, ...(projects && { projects }), ...(external && { external }) }, admission);
+    // First of all: whoever may not give access there is told nothing of who is there.
+    orRefuse(refusalToGrant(caller, grantOf(spec)) ?? refusalOfPrincipal(spec));
+    const decision = this.belonging.naming(spec.org, projects, principalCreation(spec, standing));
+    if (taken !== undefined) throw nameTaken(taken, spec);
+    return { decision, after: (revision) => ({ id: spec.id, spec: { value: spec, revision } }) };
   }
 }
 
 function ownerOf({ org, projects }: CreatePrincipal, { caller }: RequestContext): Owner {
   return { org: org ?? ownerFor(caller).org, project: projects?.[0] ?? defaultProject };
-}
-
-function decide(request: CreatePrincipal, { home, standing, taken }: Seen, admission: AdmissionContext, { caller }: RequestContext): Proposal<Entries> {
-  const { name, type, roles = [], scopes = [], projects, external } = request;
-  const spec = admitPrincipal({ name, type, roles, scopes, ...(projects && { projects }), ...(external && { external }) }, admission);
-  // First of all: whoever may not give access there is told nothing of who is there.
-  orRefuse(refusalToGrant(caller, grantOf(spec)) ?? refusalOfPrincipal(spec));
-  const relied = [...standing, ...openHome(home)];
-  if (taken !== undefined) throw nameTaken(taken, spec);
-  return { decision: principalCreation(spec, relied), after: (revision) => ({ id: spec.id, spec: { value: spec, revision } }) };
 }
 
 function orRefuse(refusal: Refusal | undefined): void {

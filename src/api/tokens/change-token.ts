@@ -4,6 +4,7 @@ import type { AdmissionContext } from '../../domain/admission';
 import { isVisible } from '../../domain/authorization';
 import { scopesOf } from '../../domain/caller';
 import { closing, grantOf, refusalToGrant } from '../../domain/granting';
+import { defaultProject } from '../../domain/header';
 import type { Owner } from '../../domain/header';
 import { tokenOverlapMsDefault, tokensPerPrincipalMax, tokensRetiredTogetherMax, tokenTtlMsDefault, tokenTtlMsMax } from '../../domain/limits';
 import type { Caller, PrincipalSpec, TokenSpec } from '../../domain/principal';
@@ -11,22 +12,22 @@ import { isoTime } from '../../domain/status';
 import { isEnded, lifetimeMs, replaceToken, revokeToken } from '../../domain/token-admission';
 import { together, tokenCreation, tokenDecision, tokensRetirement } from '../../stores/etcd/access-decisions';
 import type { Entry } from '../../stores/etcd/client';
-import type { Compare } from '../../stores/etcd/commit';
+import type { Compare, Decision } from '../../stores/etcd/commit';
 import { onlyIf, unchanged } from '../../stores/etcd/decisions';
 import { ObjectNotFoundError } from '../../stores/etcd/errors';
 import { keys } from '../../stores/etcd/keys';
 import { mintTokenSecret } from '../../token-secret';
 import type { HeadEntries } from '../access/heads';
 import { AccessHeads } from '../access/heads';
-import type { Home } from '../access/homes';
-import { Homes, openHome } from '../access/homes';
 import { Standing } from '../access/standing';
+import { Belonging } from '../belonging';
 import type { Admitted, Proposal } from '../http/admission';
 import { admittedBy, Admission } from '../http/admission';
 import type { RequestContext } from '../http/context';
 import { requireMatch } from '../http/etag';
 import { mintId } from '../http/ids';
 import { ApiProblem, problemOfRefusal } from '../http/problem';
+import { Reads } from '../http/reads';
 import type { CreateToken } from './schemas';
 
 type Entries = HeadEntries<TokenSpec>;
@@ -34,7 +35,6 @@ type Entries = HeadEntries<TokenSpec>;
 /** Whom a token is for, as it was read, with the tokens that there are already. */
 interface Holder {
   readonly principal: HeadEntries<PrincipalSpec>;
-  readonly home: Home;
   readonly tokens: readonly Entries[];
   /** What lets the caller ask for it. */
   readonly standing: readonly Compare[];
@@ -52,7 +52,8 @@ export class TokenChanges {
   constructor(
     @Inject(Admission) private readonly admission: Admission,
     @Inject(AccessHeads) private readonly heads: AccessHeads,
-    @Inject(Homes) private readonly homes: Homes,
+    @Inject(Belonging) private readonly belonging: Belonging,
+    @Inject(Reads) private readonly reads: Reads,
     @Inject(Standing) private readonly standing: Standing,
   ) {}
 
@@ -74,7 +75,7 @@ export class TokenChanges {
       look: (certain) => this.holder(principalId, caller, certain),
       decide: (holder, admission) => {
         const spec = admitToken(wanted, admission);
-        return proposed(spec, tokenCreation(spec, hash, relied(caller, holder, spec)), holder, admission);
+        return proposed(spec, this.creation(spec, hash, caller, holder), holder, admission);
       },
       read: (tokenId) => this.heads.presentOrPast('Token', tokenId),
     });
@@ -104,7 +105,7 @@ export class TokenChanges {
         const replaced = admittedBy(replaceToken(old.spec.value, id, overlapMs, admission));
         const lastsMs = Math.min(lifetimeMs(old.spec.value), tokenTtlMsMax);
         const spec = admitToken({ principal, description, ...(scopes && { scopes }), lastsMs }, admission);
-        const decision = together(tokenCreation(spec, hash, relied(caller, holder, spec)), tokenDecision(old.spec, replaced!, 'replaced'));
+        const decision = together(this.creation(spec, hash, caller, holder), tokenDecision(old.spec, replaced!, 'replaced'));
         return proposed(spec, decision, { ...holder, tokens: holder.tokens.filter((each) => each.id !== oldId) }, admission);
       },
       read: (tokenId) => this.heads.presentOrPast('Token', tokenId),
@@ -131,11 +132,17 @@ export class TokenChanges {
     });
   }
 
+  /** What it stands on is compared, and so is the org that it comes into. */
+  private creation(spec: TokenSpec, hash: string, caller: Caller, holder: Holder): Decision {
+    const decision = tokenCreation(spec, hash, relied(caller, holder, spec));
+    return this.belonging.into({ org: spec.org, project: defaultProject }, decision);
+  }
+
   private async holder(principalId: string, caller: Caller, certain: boolean): Promise<Holder> {
+    if (certain) await this.reads.upToPresent();
     const principal = await this.principal(principalId, caller, certain);
-    const home = await this.homes.of(principal.spec.value.org, certain);
     const standing = await this.standing.relied(caller, certain);
-    return { principal, home, standing, tokens: this.heads.all('Token').filter(({ spec }) => spec.value.principal === principalId) };
+    return { principal, standing, tokens: this.heads.all('Token').filter(({ spec }) => spec.value.principal === principalId) };
   }
 
   /** Oneself, or somebody whom the caller may give access. */
@@ -157,7 +164,7 @@ function mint(): { readonly id: string; readonly secret: string; readonly hash: 
 }
 
 /** Checks everything that a new token stands on, and answers what to compare. Throws the refusal. */
-function relied(caller: Caller, { principal, home, standing }: Holder, token: TokenSpec): readonly Compare[] {
+function relied(caller: Caller, { principal, standing }: Holder, token: TokenSpec): readonly Compare[] {
   const { value } = principal.spec;
   if (value.deletionRequestedAt !== undefined) throw problemOfRefusal(closing(value).refusal);
   if (value.disabled) throw new ApiProblem('invalid_transition', `principal ${value.id} is disabled, and a token would let nobody in`);
@@ -165,7 +172,7 @@ function relied(caller: Caller, { principal, home, standing }: Holder, token: To
   if (missing.length > 0) throw new ApiProblem('forbidden', `the principal itself lacks ${missing.join(', ')}`, { members: { scopes: missing } });
   const refusal = refusalToGrant(caller, { ...grantOf(value), scopes: scopesOf(value, token) });
   if (refusal) throw problemOfRefusal(refusal);
-  return [...standing, ...openHome(home), unchanged(keys.principalSpec(value.id), principal.spec)];
+  return [...standing, unchanged(keys.principalSpec(value.id), principal.spec)];
 }
 
 /** With the new token those go that ended longest ago, where there are as many as there may be. */

@@ -34,7 +34,7 @@ export class TokensController {
     status: 201,
     answer: newTokenView,
     newWork: true,
-    problems: ['principal_not_found', 'token_limit', 'invalid_transition', 'org_not_found'],
+    problems: ['principal_not_found', 'token_limit', 'invalid_transition', 'org_not_found', 'org_suspended', 'org_closing'],
   })
   async create(@Body({ schema: createToken }) request: CreateToken, @Context() context: RequestContext): Promise<Answer<NewTokenView>> {
     return this.answer(await this.changes.create(request, context));
@@ -61,7 +61,7 @@ export class TokensController {
     status: 201,
     answer: newTokenView,
     ifMatch: true,
-    problems: ['token_not_found', 'principal_not_found', 'token_limit', 'invalid_transition', 'org_not_found'],
+    problems: ['token_not_found', 'principal_not_found', 'token_limit', 'invalid_transition', 'org_not_found', 'org_suspended', 'org_closing'],
   })
   async rotate(
     @Param('id', { schema: objectId }) id: string,

@@ -41,7 +41,7 @@ const ends: ReadonlyArray<readonly [string, (of: Awaited<ReturnType<typeof someb
   ['its token is replaced without overlap', ({ token }) => here.client.post(`${tokens}/${token.id}/rotate?overlap=0s`)],
   ['its principal is disabled', ({ principal }) => here.client.patch(`${principals}/${principal.id}`, { disabled: true })],
   ['its principal may do less', ({ principal }) => here.client.patch(`${principals}/${principal.id}`, { roles: [], scopes: ['events:read'] })],
-  ['its principal is confined', ({ principal }) => here.client.patch(`${principals}/${principal.id}`, { projects: ['p-1'] })],
+  ['its principal is confined', ({ principal }) => here.client.patch(`${principals}/${principal.id}`, { projects: ['default'] })],
   ['its principal is deleted', ({ principal }) => here.client.delete(`${principals}/${principal.id}`)],
   ['its organisation is suspended', ({ principal }) => org(principal.org, true)],
   ['it expires', async ({ token }) => put(keys.tokenSpec(token.id), { ...((await here.dependencies.etcd.get(keys.tokenSpec(token.id)))!.value as object), expiresAt: new Date(Date.now() - 1).toISOString() })],

@@ -195,6 +195,8 @@ export const auditPageSizeMax = 1_000;
 export const auditExportBatchSize = 1_000;
 /** Exports that one server writes at a time. */
 export const auditExportsMax = 4;
+/** How long an export waits for a reader who takes nothing of it. */
+export const auditExportDrainMsMax = 30_000;
 
 // Watch caches.
 /** How often a cache asks etcd to prove that nothing was missed while nothing happened: of itself etcd says so every 10 minutes. */

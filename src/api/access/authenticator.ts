@@ -2,7 +2,6 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Rejection } from '../../domain/caller';
 import { callerBy } from '../../domain/caller';
 import { platformOrg } from '../../domain/header';
-import { oidcTokenCharactersMax } from '../../domain/limits';
 import type { Caller, PrincipalSpec, TokenSpec } from '../../domain/principal';
 import type { OrgSpec } from '../../domain/tenancy';
 import { isSecretOf, parseToken } from '../../token-secret';
@@ -13,6 +12,7 @@ import { apiDependencies } from '../dependencies';
 import { ApiProblem } from '../http/problem';
 import { OidcCallers } from './oidc-callers';
 import { TokenUses } from './token-uses';
+import { bearerTokenOf } from '../http/bearer';
 import { unauthenticated } from './unauthenticated';
 
 /** What a token stands on. */
@@ -40,7 +40,7 @@ export class Authenticator {
    * known here, and before a refusal; it may throw one of its own. Throws `unauthenticated`, or `org_suspended`.
    */
   async authenticate(authorization: string | undefined, onUnknown: () => void): Promise<Caller> {
-    const [, text] = bearer.exec(authorization ?? '') ?? [];
+    const text = bearerTokenOf(authorization);
     if (text === undefined) {
       onUnknown();
       throw unauthenticated('this request carries no bearer token');
@@ -105,8 +105,6 @@ function standing(tokenId: string, read: Read): Known {
   const org = principal === undefined || principal.org === platformOrg ? undefined : (read(keys.orgSpec(principal.org)) as OrgSpec | undefined);
   return { hash: (read(keys.tokenHash(tokenId)) as { readonly hash?: string } | undefined)?.hash, token, principal, org };
 }
-
-const bearer = new RegExp(`^Bearer ([\\x21-\\x7e]{1,${oidcTokenCharactersMax}})$`, 'i');
 
 const notKnown = 'the token is not known, or no longer good';
 

@@ -2,11 +2,12 @@ import { once } from 'node:events';
 import { Controller, Get, Inject, Query, Req, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
-import type { AuditFilter, AuditPlace } from '../../domain/audit';
+import type { AuditFilter, AuditLine, AuditPlace } from '../../domain/audit';
 import { platformOrg } from '../../domain/header';
-import { auditExportsMax, auditPageSizeDefault } from '../../domain/limits';
+import { auditExportDrainMsMax, auditExportsMax, auditPageSizeDefault } from '../../domain/limits';
 import type { Caller } from '../../domain/principal';
 import { problemAt } from '../../domain/problem';
+import { AccessWatch } from '../access/access-watch';
 import { Requires } from '../access/requires';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
@@ -28,12 +29,14 @@ Refusals come within a second or two. Consistency: eventual. With minRevision se
 @ApiTags('audit')
 @Controller('api/v1/audit')
 export class AuditController {
-  private exports = 0;
+  /** Ids of those for whom one is written. */
+  private readonly exporting = new Set<string>();
 
   constructor(
     @Inject(apiDependencies) private readonly dependencies: ApiDependencies,
     @Inject(Audit) private readonly audit: Audit,
     @Inject(Reads) private readonly reads: Reads,
+    @Inject(AccessWatch) private readonly access: AccessWatch,
   ) {}
 
   @Get()
@@ -45,7 +48,7 @@ export class AuditController {
     headers: { 'Berth-Revision': { description: 'The revision that a page shows.', schema: { type: 'string' } } },
     content: auditContent(),
   })
-  @Problems('unauthenticated', 'forbidden', 'org_suspended', 'invalid_request', 'revision_unknown', 'dependency_unavailable', 'too_many_readers', 'projection_timeout')
+  @Problems('unauthenticated', 'forbidden', 'org_suspended', 'rate_limited', 'too_many_requests_in_flight', 'invalid_request', 'revision_unknown', 'dependency_unavailable', 'too_many_readers', 'projection_timeout')
   async read(@Query({ schema: auditQuery }) query: AuditQuery, @Req() request: Request, @Res() response: Response, @Context() context: RequestContext): Promise<void> {
     const filter = filterOf(query, context.caller);
     const after = query.cursor === undefined ? undefined : placeOf(query.cursor);
@@ -58,33 +61,44 @@ export class AuditController {
     response.json({ items, ...(hasMore && last && { nextCursor: cursorOf(last) }), revision });
   }
 
-  /** Reads on as fast as the client does. What goes wrong half-way cuts the connection: an export that ends is whole. */
+  /** One at a time for each who asks, so that nobody keeps the others out. */
   private async export(filter: AuditFilter, response: Response, context: RequestContext): Promise<void> {
-    if (this.exports >= auditExportsMax) throw new ApiProblem('too_many_readers', `this server writes ${auditExportsMax} exports already; ask again`);
-    this.exports += 1;
+    const { caller, gone } = context;
+    if (this.exporting.has(caller.id)) throw new ApiProblem('too_many_requests_in_flight', 'this server writes an export for you already; ask again when it has ended');
+    if (this.exporting.size >= auditExportsMax) throw new ApiProblem('too_many_readers', `this server writes ${auditExportsMax} exports already; ask again`);
+    this.exporting.add(caller.id);
+    const access = this.access.follow(caller);
     try {
-      const all = this.audit.all(filter);
-      // Before anything is promised: a store that is away is told of by a problem.
-      const first = await all.next();
-      response.status(200).type(jsonLines);
-      if (first.done !== true) await written(response, JSON.stringify(first.value), context.gone);
-      for await (const line of all) {
-        if (context.gone.aborted) return;
-        await written(response, JSON.stringify(line), context.gone);
-      }
-      response.end();
-      this.dependencies.log.info({ ...loggedRequest(context), filter }, 'the audit was exported');
+      const isWhole = await writeAll(this.audit.all(filter), response, AbortSignal.any([gone, access.ended]));
+      if (isWhole) this.dependencies.log.info({ ...loggedRequest(context), filter }, 'the audit was exported');
+      else response.destroy();
     } finally {
-      this.exports -= 1;
+      access.release();
+      this.exporting.delete(caller.id);
     }
   }
 }
 
-async function written(response: Response, line: string, gone: AbortSignal): Promise<void> {
-  if (response.write(`${line}\n`) || gone.aborted) return;
-  await once(response, 'drain', { signal: gone }).catch((error: unknown) => {
-    if (!gone.aborted) throw error;
-  });
+/**
+ * Reads on as fast as the client does; answers whether all was written. What goes wrong half-way, whose reader takes
+ * nothing and whose credential ends cuts the connection: an export that ends is whole.
+ */
+async function writeAll(lines: AsyncGenerator<AuditLine>, response: Response, over: AbortSignal): Promise<boolean> {
+  // Before anything is promised: a store that is away is told of by a problem.
+  const first = await lines.next();
+  response.status(200).type(jsonLines);
+  if (first.done !== true && !(await isWritten(response, first.value, over))) return false;
+  for await (const line of lines) {
+    if (!(await isWritten(response, line, over))) return false;
+  }
+  response.end();
+  return true;
+}
+
+async function isWritten(response: Response, line: AuditLine, over: AbortSignal): Promise<boolean> {
+  if (over.aborted) return false;
+  if (response.write(`${JSON.stringify(line)}\n`)) return true;
+  return once(response, 'drain', { signal: AbortSignal.any([over, AbortSignal.timeout(auditExportDrainMsMax)]) }).then(() => true, () => false);
 }
 
 /** What a reader asks for, within what they may see. */

@@ -5,6 +5,7 @@ import { platformOrg } from '../../domain/header';
 import type { Refusal } from '../../domain/refusals';
 import { isoTime } from '../../domain/status';
 import { traceIdOf } from '../../domain/trace-context';
+import { bearerTokenOf } from '../http/bearer';
 import { parseToken } from '../../token-secret';
 import { actorOf, callerOf, contextOf, routeOf, scopeOf } from '../http/context';
 import type { ApiProblem } from '../http/problem';
@@ -64,7 +65,7 @@ function isRefusal({ method, params }: Request, status: number): boolean {
 
 /** The id that a token gives itself: no proof of anything, but what its owner looks for when it was stolen or has expired. */
 function claimedCredential(request: Request): string | undefined {
-  const [, token] = /^Bearer (\S+)$/i.exec(request.get('Authorization') ?? '') ?? [];
+  const token = bearerTokenOf(request.get('Authorization'));
   return token === undefined ? undefined : parseToken(token)?.id;
 }
 

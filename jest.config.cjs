@@ -82,6 +82,6 @@ function isInstalled(tool) {
 module.exports = {
   maxWorkers: 2,
   // Real servers and processes on a busy machine take their time; every wait in a test has a bound of its own.
-  testTimeout: 30_000,
+  testTimeout: 60_000,
   projects,
 };

@@ -15,12 +15,12 @@ beforeAll(async () => {
   stack = await startTestStack({ api: 2, control: 2 });
   apis = stack.apis.map((url) => new Client(url));
   etcd = new EtcdClient({ endpoints: [testServers().etcd], prefix: stack.etcdPrefix });
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   etcd?.close();
   await stack?.end();
-}, 60_000);
+}, 120_000);
 
 test('50 creates at once, through two api processes, placed by two control processes on one worker too small for all', async () => {
   const [api] = apis;
@@ -36,7 +36,7 @@ test('50 creates at once, through two api processes, placed by two control proce
     const running = now.filter(({ status }) => status.phase === 'RUNNING').length;
     const waiting = now.filter(({ status }) => status.conditions.some(({ type, status: value }) => type === 'Scheduled' && value === 'False')).length;
     return running === fits && waiting === 50 - fits ? now : undefined;
-  }, 60_000);
+  }, 120_000);
 
   const ports = instances.flatMap((instance) => Object.values(instance.ports ?? {}));
   expect(ports).toHaveLength(fits * 2);
@@ -57,7 +57,7 @@ test('50 creates at once, through two api processes, placed by two control proce
   expect(await ledgerFindings(etcd)).toEqual([]);
   const left = (await etcd.list('')).entries.map(({ key }) => key).filter((key) => /^instances\/.*\/(worker|observed)$|\/plan\//.test(key));
   expect(left).toEqual([]);
-}, 180_000);
+}, 360_000);
 
 test('the same Idempotency-Key of 50 clients at once, through two api processes, makes one instance', async () => {
   const definition = await apis[0]!.define({ components: [noopComponent] });
@@ -70,7 +70,7 @@ test('the same Idempotency-Key of 50 clients at once, through two api processes,
   expect(replies.filter(({ headers }) => headers.get('idempotency-replayed') !== 'true')).toHaveLength(1);
   const list = await apis[0]!.must<{ items: unknown[] }>('GET', `/instances?definition=${definition.name}&minRevision=${replies[0]!.body.revision}`);
   expect(list.items).toHaveLength(1);
-}, 60_000);
+}, 120_000);
 
 interface Refused {
   readonly code?: string;
@@ -101,7 +101,7 @@ test('of 200 creates at once, through two api processes, in an org that may have
   await Promise.all(admitted.flatMap(({ body }) => apis.map((api) => api.call('DELETE', `/instances/${body.id}`))));
   await apis[0]!.until('nothing is held', async () => (await held()) === 0);
   expect((await Promise.all(Array.from({ length: 51 }, (_, n) => ask(n)))).filter(({ status }) => status === 201)).toHaveLength(50);
-}, 120_000);
+}, 240_000);
 
 test('an org that is suspended during a burst through two api processes admits nothing after that revision', async () => {
   const { org, ask } = await newOrg();
@@ -115,7 +115,7 @@ test('an org that is suspended during a burst through two api processes admits n
     else expect([status, body.code]).toEqual([403, 'org_suspended']);
   }
   expect((await Promise.all(late)).map(({ status }) => status)).toEqual(late.map(() => 403));
-}, 60_000);
+}, 120_000);
 
 test('an instance is never admitted at a revision after its definition was deprecated', async () => {
   const [api] = apis;
@@ -132,4 +132,4 @@ test('an instance is never admitted at a revision after its definition was depre
       else expect(body.code).toMatch(/definition_not_active|conflict/);
     }
   }
-}, 60_000);
+}, 120_000);

@@ -27,13 +27,13 @@ beforeAll(async () => {
   connection = await Connection.connect({ address: testServers().temporal });
   temporal = new Temporal({ connection });
   workerId = await api.makeWorker({ from: 23_000, to: 23_999 });
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   etcd?.close();
   await connection?.close();
   await stack?.end();
-}, 60_000);
+}, 120_000);
 
 /** Takes most of a second to become ready, so that a kill falls into its start. */
 const slowish = {
@@ -71,7 +71,7 @@ test('kill -9 of control in the middle of a create: it arrives, once', async () 
   await api.must('GET', `/instances/${id}?waitFor=RUNNING&timeout=60s`);
   await expectArrivedOnce(id);
   await api.must('DELETE', `/instances/${id}?waitFor=TERMINATED&timeout=30s`);
-}, 120_000);
+}, 240_000);
 
 test('kill -9 of an api process in the middle of a create: asked again with its key, it arrives, once', async () => {
   const definition = await api.define({ components: [slowish] });
@@ -87,7 +87,7 @@ test('kill -9 of an api process in the middle of a create: asked again with its 
   expect(items).toHaveLength(1);
   await api.must('DELETE', `/instances/${id}?waitFor=TERMINATED&timeout=30s`);
   await stack.startApi(1);
-}, 120_000);
+}, 240_000);
 
 test('a run that is terminated at any wait is given back by a nudge, and no effect happens twice', async () => {
   const definition = await api.define({ components: [slowish] });
@@ -106,7 +106,7 @@ test('a run that is terminated at any wait is given back by a nudge, and no effe
   expect(started.status.attempt).toBe(2);
   await handle.terminate('test: once more').catch(() => undefined);
   await api.must('DELETE', `/instances/${id}?waitFor=TERMINATED&timeout=30s`);
-}, 120_000);
+}, 240_000);
 
 test('retry by the Temporal command line against a FAILED instance makes the same commit as the API', async () => {
   const definition = await api.define({ components: [{ ...noopComponent, runtime: 'process', command: ['no-such-command-anywhere'] }] });
@@ -125,7 +125,7 @@ test('retry by the Temporal command line against a FAILED instance makes the sam
 
   await api.must('DELETE', `/instances/${id}?waitFor=TERMINATED&timeout=30s`);
   await expect(run(cli, update)).rejects.toThrow();
-}, 90_000);
+}, 180_000);
 
 test('the maintenance schedule audits the ledger: a planted wrong bit is reported', async () => {
   const running = await api.must<InstanceReply>('POST', '/instances?waitFor=RUNNING&timeout=30s', { definition: await api.define({ components: [noopComponent] }) });
@@ -145,7 +145,7 @@ test('the maintenance schedule audits the ledger: a planted wrong bit is reporte
   expect(wrong.summary).toContain(`port ${ports.from + index} is marked as held, but by no allocation`);
   await etcd.raw.kv.put({ key: etcd.key(key), value: Buffer.from(JSON.stringify(ports)) });
   await api.must('DELETE', `/instances/${running.id}?waitFor=TERMINATED&timeout=30s`);
-}, 60_000);
+}, 120_000);
 
 /** What the schedule starts, started now. */
 async function auditNow(): Promise<{ findings: number; summary: string }> {

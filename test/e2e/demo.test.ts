@@ -54,7 +54,7 @@ test('with the port of one console closed the demo says so, exits non-zero, name
   expect(output).toMatch(/the demo failed: 127\.0\.0\.1:\d+: expected a console, but: connect ECONNREFUSED/);
   expect(output).toMatch(/logs: .*logs/);
   expect(processesNaming(place)).toEqual([]);
-}, 180_000);
+}, 360_000);
 
 test('interrupted in the middle it stops all that it started', async () => {
   const { code, output } = await runDemo(place, {}, (text, stop) => {
@@ -63,4 +63,4 @@ test('interrupted in the middle it stops all that it started', async () => {
   expect(code).toBe(1);
   expect(output).toContain('interrupted by SIGINT');
   expect(processesNaming(place)).toEqual([]);
-}, 180_000);
+}, 360_000);

@@ -14,7 +14,7 @@ let dev: ChildProcess | undefined;
 afterAll(async () => {
   await stop();
   rmSync(place, { recursive: true, force: true });
-}, 60_000);
+}, 120_000);
 
 /** Starts `npm run dev` with a state directory of its own; resolves when it has written its addresses. */
 async function start(): Promise<Client> {
@@ -27,7 +27,7 @@ async function start(): Promise<Client> {
   await waiting.until('its addresses', async () => {
     if (started.exitCode !== null) throw new Error(`dev ended: ${output}`);
     return existsSync(addressesFile);
-  }, 60_000);
+  }, 120_000);
   const addresses = JSON.parse(readFileSync(addressesFile, 'utf8')) as Record<string, string>;
   expect(Object.keys(addresses)).toEqual(expect.arrayContaining(['api', 'temporal', 'temporalUi', 'etcd', 'mongodb']));
   rememberToken(addresses['api']!, addresses['token']!);
@@ -59,8 +59,8 @@ test('Ctrl-C stops everything; the next run has the same state, and instances co
     const now = await second.instance(before.id);
     const ready = now.status.conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
     return now.status.phase === 'RUNNING' && now.status.attempt === 2 && ready && now;
-  }, 60_000);
+  }, 120_000);
   expect(after.ports).toEqual(before.ports);
   await second.must('DELETE', `/instances/${before.id}?waitFor=TERMINATED&timeout=30s`);
   expect(await stop()).toBe(0);
-}, 180_000);
+}, 360_000);

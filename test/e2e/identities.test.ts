@@ -44,7 +44,7 @@ beforeAll(async () => {
   );
   api = new Client(stack.apis[0]!);
   connection = await Connection.connect({ address: testServers().temporal });
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   await connection?.close();
@@ -53,7 +53,7 @@ afterAll(async () => {
   Object.values(recorders ?? {}).forEach((recorder) => recorder.close());
   await etcd?.remove();
   rmSync(passwords, { recursive: true, force: true });
-}, 60_000);
+}, 120_000);
 
 const environments = () => ({
   api: { ...as('berth-api'), BERTH_MONGODB_URI: recorders.api.uri },
@@ -84,7 +84,7 @@ test('everything works with no more rights than the roles give, until it has lef
   for (const workflowType of ['sweepBodies', 'deleteOldSnapshots', 'auditLedger']) expect([workflowType, (await maintain(workflowType)).findings]).toEqual([workflowType, 0]);
   await api.until('the outbox is empty', async () => (await root.list(keys.outboxPrefix)).entries.length === 0);
   for (const name of ['api-1', 'control-1']) expect(logOf(name)).not.toMatch(/permission denied|which \w+ never does/i);
-}, 180_000);
+}, 360_000);
 
 test.each(['api', 'control'] as const)('%s asked MongoDB for nothing that its role does not hold', (identity) => {
   const held = new Set(mongoNeeds[identity].flatMap(({ collection, actions }) => actions.map((action) => `${action} ${collection}`)));
@@ -130,4 +130,4 @@ test('a right too much is named when a process starts, a right too few keeps it 
   expect((await deploy(as('root'), true)).sort()).toEqual([`give write of ${prefix}/tokens/* to role berth-api`, 'take write of /foreign from role berth-control']);
   await stack.startApi(0);
   await api.makeWorker({ from: 22_100, to: 22_199 });
-}, 120_000);
+}, 240_000);

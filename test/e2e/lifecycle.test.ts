@@ -16,11 +16,11 @@ beforeAll(async () => {
   stack = await startTestStack();
   api = new Client(stack.apis[0]!);
   workerId = await api.makeWorker({ from: 22_000, to: 22_999 });
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   await stack?.end();
-}, 60_000);
+}, 120_000);
 
 const resources = { cpu: '10m', memory: '16Mi', storage: '1Mi' };
 
@@ -68,7 +68,7 @@ test('create, stop, start and terminate: the ports stay its own until the end', 
   expect(again.status.attempt).toBe(running.status.attempt + 1);
   await api.must('DELETE', `/instances/${id}?waitFor=TERMINATED&timeout=30s`);
   await expectReleased(id);
-}, 60_000);
+}, 120_000);
 
 test('terminate half-way through a slow start is heard at once', async () => {
   const definition = await api.define({ components: [slowServer(55_000)] });
@@ -78,7 +78,7 @@ test('terminate half-way through a slow start is heard at once', async () => {
   await api.until('the visible activity', async () => (await api.instance(id)).status.phase === 'INSTANTIATING' && (await pendingActivities(id)) > 0);
   await api.must('DELETE', `/instances/${id}?waitFor=TERMINATED&timeout=20s`);
   await expectReleased(id);
-}, 90_000);
+}, 180_000);
 
 test.each(['PENDING', 'SCHEDULED', 'INSTANTIATING', 'RUNNING', 'STOPPING', 'STOPPED', 'FAILED'])(
   'terminate sent in %s arrives at TERMINATED with everything released',
@@ -130,7 +130,7 @@ test('a failing start is tried as often as the definition says, parks in FAILED 
   await api.must('POST', `/instances/${id}/retry?waitFor=RUNNING&timeout=30s`);
   expect((await api.instance(id)).status.attempt).toBe(3);
   await api.must('DELETE', `/instances/${id}?waitFor=TERMINATED&timeout=30s`);
-}, 90_000);
+}, 180_000);
 
 test('a component that dies while running is restarted; one that keeps dying ends in FAILED', async () => {
   const crashing = `require('node:net').createServer((s) => { s.end(); process.exit(7); }).listen(Number(process.env.PORT), process.env.ADDRESS)`;
@@ -152,7 +152,7 @@ test('a component that dies while running is restarted; one that keeps dying end
   });
   expect((await api.instance(id)).status.lastFailure).toMatchObject({ reason: 'ComponentExited' });
   await api.must('DELETE', `/instances/${id}?waitFor=TERMINATED&timeout=30s`);
-}, 90_000);
+}, 180_000);
 
 test('maxDuration ends it in STOPPED with the reason; a later start runs again', async () => {
   const definition = await api.define({ components: [noopComponent], maxDuration: '2s' });
@@ -165,7 +165,7 @@ test('maxDuration ends it in STOPPED with the reason; a later start runs again',
   expect(stopped).toMatchObject({ spec: { intent: 'running' }, status: { halted: { reason: 'MaxDurationReached' } } });
   await api.must('POST', `/instances/${id}/start?waitFor=RUNNING&timeout=30s`);
   await api.must('DELETE', `/instances/${id}?waitFor=TERMINATED&timeout=30s`);
-}, 60_000);
+}, 120_000);
 
 async function poke(port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {

@@ -40,14 +40,14 @@ beforeAll(async () => {
   api = new Client(stack.apis[0]!);
   mongo = connectMongo({ uri: mongodb, database, appName: 'test' });
   temporal = await Connection.connect({ address });
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   closeClients();
   await mongo?.close();
   await temporal?.close();
   await stack?.end();
-}, 60_000);
+}, 120_000);
 
 async function ask(method: string, path: string, headers: Record<string, string> = {}, body?: string): Promise<number> {
   const response = await fetch(`${stack.apis[0]}${path}`, { method, headers, ...(body !== undefined && { body }) });
@@ -88,7 +88,7 @@ test('credentials reach no log, no value, no document, no history, no event and 
   const parked = await api.until('it has given up', async () => {
     const seen = await api.instance(failed.id);
     return seen.status.phase === 'FAILED' && seen;
-  }, 120_000);
+  }, 240_000);
   expect(parked.status.lastFailure?.message).toContain('mongodb://planted:[redacted]@db');
 
   // Processes that cannot start say so with the addresses that they were given.
@@ -118,7 +118,7 @@ test('credentials reach no log, no value, no document, no history, no event and 
   expect(everything['every document in MongoDB']).toContain(failed.id);
   expect(everything['every history']).toContain('[redacted]@db');
   expect(Object.keys(everything).filter((name) => name.endsWith('agent.log'))).toHaveLength(1);
-}, 240_000);
+}, 480_000);
 
 /** The text about a secret, for whoever has to find out how it got there. */
 function around(text: string, secret: string): string | undefined {

@@ -16,11 +16,11 @@ beforeAll(async () => {
   stack = await startTestStack();
   api = new Client(stack.apis[0]!);
   workerId = await api.makeWorker({ from: 23_000, to: 23_999 });
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   await stack?.end();
-}, 60_000);
+}, 120_000);
 
 async function running(request: Record<string, unknown> = {}): Promise<Timed> {
   const definition = await api.define({ components: [noopComponent] });
@@ -37,7 +37,7 @@ test('an instance that runs without an end gets one, and stops then', async () =
   const stopped = await api.must<Timed>('GET', `/instances/${id}?waitFor=STOPPED&timeout=60s`);
   expect(stopped.status).toMatchObject({ halted: { reason: 'MaxDurationReached' }, deadlineAt: after(status.startedAt, 2_000) });
   expect(Date.parse(stopped.status.lastReconcileTime)).toBeGreaterThanOrEqual(Date.parse(stopped.status.deadlineAt!));
-}, 90_000);
+}, 180_000);
 
 test('an instance that gets more time outlives its former end', async () => {
   const { id, status } = await running({ maxDuration: '5s' });
@@ -52,7 +52,7 @@ test('an instance that gets more time outlives its former end', async () => {
   const { generation } = await patch(id, { labels: { asked: 'again' } });
   await api.until('the lifecycle to have looked again', async () => (await show(id)).status.observedGeneration === generation);
   expect((await show(id)).status.phase).toBe('RUNNING');
-}, 90_000);
+}, 180_000);
 
 test('while it is paused no new step begins, and when it is not any more it goes on', async () => {
   const { id } = await running();
@@ -67,14 +67,14 @@ test('while it is paused no new step begins, and when it is not any more it goes
   expect(held.status.phase).toBe('RUNNING');
   const stopped = await patch(id, { paused: false }, '?waitFor=STOPPED&timeout=60s');
   expect(stopped).toMatchObject({ paused: false, status: { phase: 'STOPPED' } });
-}, 90_000);
+}, 180_000);
 
 test('a pause does not lift the bound of its time', async () => {
   const { id } = await running();
   await patch(id, { paused: true, maxDuration: '2s' });
   const stopped = await api.must<Timed>('GET', `/instances/${id}?waitFor=STOPPED&timeout=60s`);
   expect(stopped).toMatchObject({ paused: true, status: { halted: { reason: 'MaxDurationReached' } } });
-}, 90_000);
+}, 180_000);
 
 test('a worker’s labels and its pause decide what lands on it from then on', async () => {
   const definition = await api.define({ components: [noopComponent], constraints: { labels: { tier: 'gold' } } });
@@ -98,7 +98,7 @@ test('a worker’s labels and its pause decide what lands on it from then on', a
   await api.must('PATCH', `/workers/${workerId}`, { labels: { tier: null } });
   await queued();
   expect((await show(first)).status.phase).toBe('RUNNING');
-}, 90_000);
+}, 180_000);
 
 test('a rollback gives back what a patch took, also of what is recorded by now', async () => {
   const { id, revision } = await running({ maxDuration: '1h', labels: { zone: 'a' } });
@@ -106,11 +106,16 @@ test('a rollback gives back what a patch took, also of what is recorded by now',
   const back = await api.must<Timed & { labels: unknown }>('POST', `/instances/${id}/rollback`, { revision });
   expect(back).toMatchObject({ labels: { zone: 'a' }, spec: { maxDurationMs: 3_600_000 } });
   await api.until('the deadline to be there again', async () => (await show(id)).status.deadlineAt === after(back.status.startedAt, 3_600_000));
-  const history = await api.must<{ items: Array<{ type: string; workflowRun?: string; actor: string }> }>('GET', `/instances/${id}/history?limit=200`);
+  const historyOf = () => api.must<{ items: Array<{ type: string; workflowRun?: string; actor: string }> }>('GET', `/instances/${id}/history?limit=200`);
+  // A lifecycle that was slow finds the deadline as it is to be, and has nothing to do but to say so.
+  const history = await api.until('the lifecycle has taken note', async () => {
+    const now = await historyOf();
+    return now.items.some(({ type }) => type === 'berth.instance.updated') && now;
+  });
   const types = history.items.map(({ type }) => type.replace('berth.instance.', ''));
-  expect(types).toEqual(expect.arrayContaining(['created', 'running', 'patch-requested', 'rollback-requested', 'updated']));
+  expect(types).toEqual(expect.arrayContaining(['created', 'running', 'patch-requested', 'rollback-requested']));
   expect(history.items.find(({ type }) => type === 'berth.instance.running')).toMatchObject({ actor: 'lifecycle', workflowRun: expect.any(String) });
-}, 90_000);
+}, 180_000);
 
 function after(iso: string, ms: number): string {
   return new Date(Date.parse(iso) + ms).toISOString();

@@ -19,13 +19,13 @@ beforeAll(async () => {
   api = new Client(stack.apis[0]!);
   etcd = new EtcdClient({ endpoints: [testServers().etcd], prefix: stack.etcdPrefix });
   connection = await Connection.connect({ address: testServers().temporal });
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   etcd?.close();
   await connection?.close();
   await stack?.end();
-}, 60_000);
+}, 120_000);
 
 function maintain(workflowType: string): Promise<{ readonly findings: number; readonly summary: string }> {
   const workflowId = `${workflowType}-${stack.taskQueue}-${Date.now()}`;
@@ -63,4 +63,4 @@ test('what has ended leaves etcd by the maintenance workflow, is found through e
   await api.makeWorker({ from: 28_100, to: 28_199 });
   const next = await api.must<InstanceReply>('POST', '/instances?waitFor=RUNNING&timeout=60s', { definition });
   await api.must('DELETE', `/instances/${next.id}?waitFor=TERMINATED&timeout=60s`);
-}, 120_000);
+}, 240_000);

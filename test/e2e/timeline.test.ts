@@ -28,12 +28,12 @@ beforeAll(async () => {
   api = new Client(stack.apis[0]!);
   connection = await Connection.connect({ address: testServers().temporal });
   temporal = new Temporal({ connection });
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   await connection?.close();
   await stack?.end();
-}, 60_000);
+}, 120_000);
 
 const timelineOf = (id: string) => api.must<Timeline>('GET', `/instances/${id}/timeline?limit=200`);
 const whatOf = ({ items }: Timeline) => items.map(({ what, change, run, attempt }) => change?.type ?? attempt?.activity ?? `${what}: ${run?.status}`);
@@ -57,7 +57,7 @@ test('changes and attempts are told together, and still when the engine has drop
   await temporal.workflow.execute('mirrorRuns', { workflowId: `mirror-${stack.taskQueue}`, taskQueue: stack.taskQueue, args: [] });
   await drop({ workflowId: `instance/${id}`, runId: runId! });
   expect(whatOf(await timelineOf(id))).toEqual(whatOf(told));
-}, 240_000);
+}, 480_000);
 
 /** As the engine does when its retention is over. */
 async function drop(execution: Pick<WorkflowRun, 'workflowId' | 'runId'>): Promise<void> {

@@ -21,13 +21,13 @@ beforeAll(async () => {
   stack = await startTestStack({}, {}, { environmentOf: { control: { BERTH_API_URL: url, NODE_EXTRA_CA_CERTS: authority.caFile } } });
   plain = stack.children.api[0]!;
   secured = await stack.startApi(0, { environment: { BERTH_API_PORT: String(port), BERTH_TLS_CERT_FILE: files.certFile, BERTH_TLS_KEY_FILE: files.keyFile } });
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   await plain?.stop();
   await stack?.end();
   authority.remove();
-}, 60_000);
+}, 120_000);
 
 /** Status of an answer, and the serial number of the certificate that it came with. */
 function ask(path: string, options: https.RequestOptions = {}): Promise<{ status: number | undefined; serial: string }> {
@@ -51,7 +51,7 @@ test('agents and clients are served by TLS, and nobody without it', async () => 
   const definition = await api.define({ components: [noopComponent] });
   const { id } = await api.must<InstanceReply>('POST', '/instances?waitFor=RUNNING&timeout=60s', { definition });
   await api.must('DELETE', `/instances/${id}?waitFor=TERMINATED&timeout=60s`);
-}, 120_000);
+}, 240_000);
 
 test('a renewed certificate is taken up on SIGHUP, one that cannot be used is not', async () => {
   const api = new Client(stack.apis[0]!);
@@ -66,4 +66,4 @@ test('a renewed certificate is taken up on SIGHUP, one that cannot be used is no
   await api.until('it says so', async () => readFileSync(secured.logPath, 'utf8').includes('cannot be used, the former one stays'));
   expect(await ask('/ready')).toMatchObject({ status: 200, serial: renewed });
   writeFileSync(files.keyFile, former);
-}, 60_000);
+}, 120_000);

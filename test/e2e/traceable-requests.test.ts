@@ -14,7 +14,7 @@ let api: Client;
 beforeAll(async () => {
   stack = await startTestStack();
   api = new Client(stack.apis[0]!);
-}, 120_000);
+}, 240_000);
 
 afterAll(() => stack?.end(), 60_000);
 
@@ -37,7 +37,7 @@ test('one request is found by its trace in every log and in every event that it 
   await logged('control-', { ...traced, object: id, step: 'start', outcome: 'done', correlationId: 'traced-1' });
   await logged('agent', { ...traced, instanceId: id, wanted: 'running' });
   await logged('agent', { ...traced, instanceId: id, state: 'running' });
-}, 120_000);
+}, 240_000);
 
 test('what a later request wants is traced to that one', async () => {
   const definition = await api.define({ components: [noopComponent] });
@@ -45,7 +45,7 @@ test('what a later request wants is traced to that one', async () => {
   const other = traceId.replace('4', '5');
   await api.must('POST', `/instances/${id}/stop?waitFor=STOPPED&timeout=60s`, undefined, { traceparent: `00-${other}-00f067aa0ba902b7-00` });
   await logged('agent', { traceId: other, instanceId: id, wanted: 'stopped' });
-}, 120_000);
+}, 240_000);
 
 /** Waits for a line that says all this in a log whose file begins with this name. */
 async function logged(name: string, said: Readonly<Record<string, unknown>>): Promise<void> {

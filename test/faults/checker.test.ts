@@ -144,7 +144,7 @@ test('three hundred instances on three hosts, in five thousand revisions, are ch
   const history = story.history();
   expect(history.store.revisions.length).toBeGreaterThan(5_000);
   expect(describeFindings(check(history, { expectEmpty: true }))).toBe('no promise was broken');
-}, 30_000);
+}, 60_000);
 
 function stopped(story: Story): void {
   running(story, 'i-1', 'w-1', 2000);

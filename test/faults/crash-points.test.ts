@@ -22,7 +22,7 @@ beforeAll(async () => {
   // The first api process, which the agents use too, is left alone: it is the other one that answers when one is killed.
   const api = stack.client(0);
   [apiLane, ...lanes] = (await Promise.all(Array.from({ length: laneCount + 1 }, (_, number) => Lane.open(stack, api, number)))) as [Lane, ...Lane[]];
-}, 180_000);
+}, 360_000);
 
 afterAll(() => stack?.end(), 60_000);
 
@@ -200,8 +200,8 @@ test.each(['before-commit', 'after-commit'] as const)('a projector that is kille
   const armed = stack.failpoints.arm({ point, subject: '^trim/', action: 'crash' });
   await stack.client().define({ components: [stack.runs.component()] });
   await armed.strikes();
-}, 120_000);
+}, 240_000);
 
 test('no promise was broken on the way', async () => {
   expect(await verdict(stack, { expectEmpty: true })).toBe(nothingBroken);
-}, 60_000);
+}, 120_000);

@@ -22,12 +22,12 @@ let failed = true;
 beforeEach(async () => {
   stack = await FaultStack.start();
   api = stack.client();
-}, 120_000);
+}, 240_000);
 
 afterEach(async () => {
   await stack?.end(failed);
   failed = true;
-}, 60_000);
+}, 120_000);
 
 test("Temporal's database deleted while 20 instances run: lifecycles start afresh and carry on, nothing on a host is touched, deadlines are kept", async () => {
   await api.makeWorker({ from: 31_000, to: 31_499, labels: { pool: 'wide' } });
@@ -98,7 +98,7 @@ test("Temporal's database deleted while 20 instances run: lifecycles start afres
   await terminateAll(alive);
   expect(await verdict(stack, { expectEmpty: true })).toBe(nothingBroken);
   failed = false;
-}, 300_000);
+}, 600_000);
 
 test('an engine that was lost while no control process ran is recognised by the first one to come, which prepares it for nobody but itself', async () => {
   await api.makeWorker({ from: 31_000, to: 31_499 });
@@ -119,7 +119,7 @@ test('an engine that was lost while no control process ran is recognised by the 
   await terminateAll(running);
   expect(await verdict(stack, { expectEmpty: true })).toBe(nothingBroken);
   failed = false;
-}, 180_000);
+}, 360_000);
 
 const once = { maxAttempts: 1, initialBackoff: '100ms', maxBackoff: '100ms' };
 

@@ -47,7 +47,7 @@ afterAll(async () => {
   await stack?.end(judgement !== nothingBroken);
   build?.remove();
   process.stderr.write(`${matrixTable(names, columns.map(({ fault }) => fault), (row, fault) => 'struckAt' in (results.get(`${row}, ${fault}`) ?? {}))}\n`);
-}, 120_000);
+}, 240_000);
 
 describe.each(names)('%s', (name) => {
   test.each(columns.map(({ fault }) => fault))('survives: %s', (fault) => {

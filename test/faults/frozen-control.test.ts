@@ -16,12 +16,12 @@ let etcd: EtcdClient;
 beforeAll(async () => {
   stack = await FaultStack.start({ api: 1, control: 2 });
   etcd = stack.openEtcd();
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   etcd?.close();
   await stack?.end();
-}, 60_000);
+}, 120_000);
 
 /** Freezes the process that makes this commit, with the commit decided and not yet sent. */
 function freezeBefore(subject: string): { frozen: () => Promise<Struck> } {
@@ -72,7 +72,7 @@ describe('a control process that was frozen inside a commit, and is woken after 
 
   beforeAll(async () => {
     lane = await Lane.open(stack, stack.client(0), 0);
-  }, 60_000);
+  }, 120_000);
 
   test.each([
     ['the commit that ends its start', '^instances/[^/]+/\\d+/start\\.done$'],
@@ -130,7 +130,7 @@ test('a scheduler leader that was frozen inside a placement, and is woken when a
   await lane.reaches(first, 'TERMINATED');
   expect(phasesIn(await statusesOf(second))).toEqual(['PENDING', 'SCHEDULED', 'INSTANTIATING', 'RUNNING', 'STOPPING', 'TERMINATED']);
   expect(stack.runs.startsOf(second)).toHaveLength(1);
-}, 180_000);
+}, 360_000);
 
 test('a process that moves events into the record, frozen before it takes them out of the outbox and woken when another one does so, takes nothing out: its fence alone refuses it', async () => {
   const lane = await Lane.open(stack, stack.client(0), 2);
@@ -154,8 +154,8 @@ test('a process that moves events into the record, frozen before it takes them o
   await lane.reaches(id, 'RUNNING');
   await lane.end(id);
   await eventually('all events are on record', async () => (await etcd.list(keys.outboxPrefix, 1)).entries.length === 0, 30_000);
-}, 180_000);
+}, 360_000);
 
 test('no promise was broken on the way', async () => {
   expect(await verdict(stack, { expectEmpty: true })).toBe(nothingBroken);
-}, 60_000);
+}, 120_000);

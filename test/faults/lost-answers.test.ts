@@ -18,12 +18,12 @@ beforeAll(async () => {
   stack = await FaultStack.start({ api: 2, control: 1 });
   etcd = stack.openEtcd();
   lane = await Lane.open(stack, stack.client(0), 0);
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   etcd?.close();
   await stack?.end();
-}, 60_000);
+}, 120_000);
 
 /** The commit with this id has happened; its outbox key may be gone already. */
 async function hasHappened(commitId: string): Promise<boolean> {
@@ -127,7 +127,7 @@ describe("etcd's answer to an api process is lost after it has committed: the cl
     await lane.reaches(again.body.id, 'RUNNING');
     await lane.end(again.body.id);
     await lane.end(former);
-  }, 90_000);
+  }, 180_000);
 });
 
 // What begins a step reads the plan's entry before it commits, and would lose that answer.
@@ -164,8 +164,8 @@ test('the answer of an api process is lost on its way to the client: asked again
   }
   await lane.reaches(subject.split('/')[1]!, 'RUNNING');
   await lane.end(subject.split('/')[1]!);
-}, 60_000);
+}, 120_000);
 
 test('no promise was broken on the way', async () => {
   expect(await verdict(stack, { expectEmpty: true })).toBe(nothingBroken);
-}, 60_000);
+}, 120_000);

@@ -19,12 +19,12 @@ beforeAll(async () => {
   stack = await FaultStack.start({ api: 2, control: 2 });
   etcd = stack.openEtcd();
   lane = await Lane.open(stack, stack.client(), 0);
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   etcd?.close();
   await stack?.end();
-}, 60_000);
+}, 120_000);
 
 /** Later than the repairer is with what nobody attends to. */
 const lateByMs = 2 * repairAfterMs;
@@ -74,7 +74,7 @@ test('nudges lost: with the engine out of reach of every api process, an instanc
   } finally {
     for (const { links } of stack.apis) links.temporal.pass();
   }
-}, 120_000);
+}, 240_000);
 
 test('nudges late: they arrive when what they are about is over, and change nothing', async () => {
   for (const { links } of stack.apis) links.temporal.delay(lateByMs);
@@ -87,7 +87,7 @@ test('nudges late: they arrive when what they are about is over, and change noth
   } finally {
     for (const { links } of stack.apis) links.temporal.delay(0);
   }
-}, 120_000);
+}, 240_000);
 
 test('nudges duplicated, and a second lifecycle of the same instance beside its own: each effect happens once', async () => {
   const nudges: Promise<void>[] = [];
@@ -108,7 +108,7 @@ test('nudges duplicated, and a second lifecycle of the same instance beside its 
     halt.abort();
     await Promise.all(nudges);
   }
-}, 120_000);
+}, 240_000);
 
 test.each(['RUNNING', 'STOPPED', 'FAILED', 'TERMINATED'] as const)('nudges of an instance that is %s and should be write nothing', async (phase) => {
   const id = await lane.bring(phase === 'TERMINATED' ? 'RUNNING' : phase);
@@ -121,7 +121,7 @@ test.each(['RUNNING', 'STOPPED', 'FAILED', 'TERMINATED'] as const)('nudges of an
   expect(await resourceVersionOf(id)).toBe(before);
   expect((await lane.api.read<InstanceReply>(`/instances/${id}`)).status.phase).toBe(phase);
   if (phase !== 'TERMINATED') await lane.end(id);
-}, 60_000);
+}, 120_000);
 
 async function resourceVersionOf(id: string): Promise<number> {
   const { entries } = await etcd.list(`instances/${id}/`);
@@ -154,4 +154,4 @@ async function hasLooked(workflowId: string, closes: boolean): Promise<void> {
 
 test('no promise was broken on the way', async () => {
   expect(await verdict(stack, { expectEmpty: true })).toBe(nothingBroken);
-}, 60_000);
+}, 120_000);

@@ -68,12 +68,12 @@ describe(`under load of seed ${budget.seed}`, () => {
     ended = (await createRunning(1)).id;
     await end(ended);
     load = new Load({ api, definitions: [light, light, light, real], seed: budget.seed, users: 3 });
-  }, 120_000);
+  }, 240_000);
 
   afterAll(async () => {
     etcd?.close();
     await stack?.end(failed);
-  }, 60_000);
+  }, 120_000);
 
   test.each(outages)(
     '%s: what needs it is refused as retryable, all else works, and everything arrives by itself when it is back',
@@ -107,7 +107,7 @@ describe(`under load of seed ${budget.seed}`, () => {
     await sleep(outageMs);
     links(cutOff, (link) => link.pass());
     await everythingIsWell();
-  }, 240_000);
+  }, 480_000);
 
   test('an api process that is started while Temporal is away takes requests, and they are attended to when it is back', async () => {
     await stack.servers.temporal.kill();
@@ -118,7 +118,7 @@ describe(`under load of seed ${budget.seed}`, () => {
     await end(id);
     await stack.apis[1]!.settled();
     await everythingIsWell();
-  }, 240_000);
+  }, 480_000);
 
   test('etcd compacted and restarted while one api and one control process could not see it: the others attend to everything, and those two list anew and miss nothing', async () => {
     const cutOff = [stack.apis[1]!, stack.controls[1]!];
@@ -145,7 +145,7 @@ describe(`under load of seed ${budget.seed}`, () => {
     await end((await createRunning(1)).id);
     await end(notSeen);
     await stack.controls[0]!.start();
-  }, 240_000);
+  }, 480_000);
 
   test('in the end no promise was broken, and no process of ours has ended but the one that was killed', async () => {
     await load.end();
@@ -158,7 +158,7 @@ describe(`under load of seed ${budget.seed}`, () => {
     const deaths = Object.fromEntries([...stack.apis, ...stack.controls].map((process) => [process.name, process.deaths]));
     expect(deaths).toEqual({ 'api-1': [], 'api-2': ['SIGKILL'], 'control-1': [], 'control-2': [] });
     failed = false;
-  }, 240_000);
+  }, 480_000);
 });
 
 /** What somebody may ask for at any time, and the servers without which it cannot be done. */

@@ -27,7 +27,7 @@ describe('the harness finds a bug that was planted:', () => {
     } finally {
       build.remove();
     }
-  }, 240_000);
+  }, 480_000);
 });
 
 test('and finds nothing where none was planted, in the same scenarios', async () => {
@@ -41,4 +41,4 @@ test('and finds nothing where none was planted, in the same scenarios', async ()
   } finally {
     await stack.end();
   }
-}, 240_000);
+}, 480_000);

@@ -22,13 +22,13 @@ let isOver = true;
 beforeEach(async () => {
   stack = await FaultStack.start();
   api = stack.client();
-}, 120_000);
+}, 240_000);
 
 afterEach(async () => {
   isOver = true;
   await stack?.end(failed);
   failed = true;
-}, 60_000);
+}, 120_000);
 
 test('etcd is lost and restored from a copy made under load: agents take the old plan, what it wants runs, and life goes on in a new epoch', async () => {
   await api.makeWorker({ from: 31_000, to: 31_499 });
@@ -85,7 +85,7 @@ test('etcd is lost and restored from a copy made under load: agents take the old
   await api.until('nothing is left on hosts', async () => stack.agents.instanceDirectories.length === 0);
   await requireRightRecord(copy, everything);
   failed = false;
-}, 300_000);
+}, 600_000);
 
 /** Nothing is promised twice, and of every object the record holds all that counts, once, in order. */
 async function requireRightRecord(copy: string, subjects: readonly string[]): Promise<void> {

@@ -91,13 +91,13 @@ beforeAll(async () => {
   newerEntries = build('newer', newerProgram);
   carelessEntries = build('careless', carelessProgram);
   definition = await defineFor('first');
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   guardian?.stop();
   etcd?.close();
   await stack?.end();
-}, 60_000);
+}, 120_000);
 
 /** What runs on one worker only. */
 async function defineFor(era: string): Promise<typeof definition> {
@@ -199,7 +199,7 @@ test('control of two versions side by side, forth, back and forth again: what th
   const { capacity } = await new FreshObjects(etcd).worker(workerId);
   expect(capacity?.value).toMatchObject({ schemaVersion: 2, instances: 0, allocated: { memoryMib: 0 } });
   await expectNothingLost();
-}, 300_000);
+}, 600_000);
 
 test('an older control without its guard is caught overwriting what the newer wrote', async () => {
   await Promise.all(stack.children.control.map((process) => process.stop()));
@@ -210,7 +210,7 @@ test('an older control without its guard is caught overwriting what the newer wr
   await stack.startControl({ entriesDirectory: carelessEntries });
   await arrive('RUNNING', [await create(await defineFor('third'))]);
   await expect(expectNothingLost()).rejects.toThrow(`${keys.workerPorts(workerId)} went back to version 1`);
-}, 120_000);
+}, 240_000);
 
 test.each([
   ['nothing', 'what is nowhere in it', /commit\.js .* it is there 0 times .*: what is nowhere in it$/],

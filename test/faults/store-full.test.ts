@@ -59,7 +59,7 @@ beforeAll(async () => {
   });
   rememberToken(stack.apis[0]!, stack.token);
   api = new Client(stack.apis[0]!);
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   await recorder?.stop();
@@ -68,7 +68,7 @@ afterAll(async () => {
   await mongo?.close();
   await ownEtcd?.remove();
   directory?.remove();
-}, 60_000);
+}, 120_000);
 
 let chunks = 0;
 
@@ -125,7 +125,7 @@ describe('an etcd that fills up', () => {
     expect(await allocated()).toBe(3);
     expect((await api.instance(ended!.id)).ports).toBeUndefined();
     expect(await outboxLength()).toBeGreaterThan(0);
-  }, 60_000);
+  }, 120_000);
 
   test('trims when it is quite full and nobody can be elected', async () => {
     // Nobody makes room while there is no control; and then its leases run out.
@@ -143,7 +143,7 @@ describe('an etcd that fills up', () => {
     await eventually('the outbox is drained', async () => (await outboxLength()) === 0, 30_000);
     expect(await usage()).toMatchObject({ noSpace: true });
     expect(await leaders()).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   test('recovers alone when there is room again', async () => {
     await etcd.raw.kv.deleteRange({ key: filler, range_end: rangeEnd(filler) });
@@ -159,7 +159,7 @@ describe('an etcd that fills up', () => {
     expect(await api.instance(running[3]!.id)).toMatchObject({ status: { phase: 'RUNNING', attempt: 1 } });
     await api.must('POST', `/instances/${running[1]!.id}/start?waitFor=RUNNING&timeout=30s`);
     await Promise.all([...running.slice(1), created].map(({ id }) => api.must('DELETE', `/instances/${id}?waitFor=TERMINATED&timeout=30s`)));
-  }, 60_000);
+  }, 120_000);
 
   test('has lost nothing: the ledger is right, and every event is in the record once', async () => {
     expect(await allocated()).toBe(0);
@@ -174,5 +174,5 @@ describe('an etcd that fills up', () => {
     const standIns = findings.filter(({ rule, object }) => rule === 'led-out-of-office' && object === keys.outboxPrefix);
     expect(standIns).not.toEqual([]);
     expect(describeFindings(findings.filter((finding) => !standIns.includes(finding)))).toBe('no promise was broken');
-  }, 60_000);
+  }, 120_000);
 });

@@ -15,7 +15,7 @@ let etcd: EtcdClient;
 beforeAll(async () => {
   stack = await startTestStack({ api: servers, control: 0 }, { BERTH_RATE_PER_PRINCIPAL: `1/${burst}` });
   etcd = new EtcdClient({ endpoints: [testServers().etcd], prefix: stack.etcdPrefix });
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   etcd.close();
   await stack.end();
@@ -43,7 +43,7 @@ test('a rate holds through all servers together, give or take the share of one, 
   await eventually('the first has it all', shareIs(first, burst), apiLeaseTtlMs + 15_000);
   await stack.startApi(1);
   for (const url of [first, second]) await eventually('they share again', shareIs(url, share));
-}, 60_000);
+}, 120_000);
 
 test('health and readiness are shown however often somebody asks', async () => {
   const answers = await Promise.all(Array.from({ length: 3 * burst }, (_, index) => fetch(`${stack.apis[0]!}/${index % 10 === 0 ? 'ready' : 'health'}`)));

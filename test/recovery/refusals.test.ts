@@ -20,13 +20,13 @@ beforeAll(async () => {
   await new RandomWriter({ client: stores.client, name: 'one', random: chance(1), workerIds: ['w-1'] }).write(10);
   await stores.project();
   await stores.backUp(copy);
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   await stores.close();
   closeClients();
   directory.remove();
-}, 60_000);
+}, 120_000);
 
 let numbered = 0;
 const freshPath = (): string => directory.path(`fresh-${++numbered}`);
@@ -186,4 +186,4 @@ test('an etcd that was full when it was copied takes its new epoch', async () =>
   const again = await restoreStores(to);
   expect(again.restoration.epochs.epoch).toBe(2);
   await again.close();
-}, 60_000);
+}, 120_000);

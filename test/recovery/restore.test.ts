@@ -88,7 +88,7 @@ describe('a copy of both stores, restored into empty ones', () => {
     // All is lost once more, with everything that knew of epoch 2 but the copy itself.
     const { restoration } = await restored(copies.path('whole'));
     expect(restoration.epochs).toMatchObject({ epoch: 3, history: [{ epoch: 1, lastGoodRevision: revision }] });
-  }, 60_000);
+  }, 120_000);
 
   it(`that was made under load is of one moment, and life goes on in a new epoch (seed ${seed})`, async () => {
     const stores = await freshStores();
@@ -123,7 +123,7 @@ describe('a copy of both stores, restored into empty ones', () => {
     expect(fresh.filter((id) => !id.startsWith('0002-'))).toEqual([]);
     expect(lost.map(idOf).filter((id) => id <= `0001-${manifest.etcd.revision.padStart(19, '0')}-9999`)).toEqual([]);
     expect(await ledgerFindings(again.client)).toEqual([]);
-  }, 120_000);
+  }, 240_000);
 });
 
 describe('etcd alone restored, beside a MongoDB that is ahead', () => {
@@ -171,7 +171,7 @@ describe('etcd alone restored, beside a MongoDB that is ahead', () => {
     await third.project();
     await requireWholeHistory(third);
     expect(third.problems).toEqual([]);
-  }, 120_000);
+  }, 240_000);
 });
 
 function idOf(line: string): string {

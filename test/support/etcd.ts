@@ -138,7 +138,7 @@ export function counting(group: string, by = 1, max = Infinity): NonNullable<Dec
 }
 
 /** Waits until something is so; fails after a bound, saying what was waited for. */
-export async function eventually(what: string, isSo: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+export async function eventually(what: string, isSo: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await isSo())) {
     if (Date.now() > deadline) throw new Error(`not so after ${timeoutMs} ms: ${what}`);

@@ -13,11 +13,17 @@ const patches: readonly Patch[] = [
   {
     // No token is read, no principal or org looked at, no rate and no open request counted.
     file: 'api/app.js',
-    find: '(0, guard_1.authentication)(app.get(authenticator_1.Authenticator), app.get(request_limits_1.RequestLimits))',
+    find: '(0, guard_1.authentication)(app.get(authenticator_1.Authenticator), app.get(agent_authenticator_1.AgentAuthenticator), app.get(request_limits_1.RequestLimits))',
     replace: `((caller) => (request, _response, next) => {
         context_1.admit(request, caller, request.method === 'GET' ? 'instances:read' : 'instances:write');
         next();
       })(((given) => ({ ...given, scopes: new Set(given.scopes) }))(JSON.parse(process.env.${callerVariable})))`,
+  },
+  {
+    // Nobody looks again, before a commit, whether the credential is still good.
+    file: 'api/access/standing.js',
+    find: 'async require(caller) {',
+    replace: 'async require(caller) {\n        return;',
   },
   {
     // No scope is asked for, and nobody looks whose an object is.
@@ -34,8 +40,8 @@ const patches: readonly Patch[] = [
   {
     // Neither the heads of org and project are compared, nor is anything charged.
     file: 'api/belonging.js',
-    find: 'into(owner, decision, amounts) {',
-    replace: 'into(owner, decision, amounts) {\n        return decision;',
+    find: 'into(owner, decision, charge) {',
+    replace: 'into(owner, decision, charge) {\n        return decision;',
   },
 ];
 

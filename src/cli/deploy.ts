@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { say } from './print';
+import { isForPrograms, say } from './print';
 
 interface EtcdRolesFlags {
   readonly apply: boolean;
@@ -20,8 +20,7 @@ export function registerDeployCommands(program: Command): void {
     .action(async ({ apply, enable, passwords }: EtcdRolesFlags, command: Command) => {
       const { deployEtcdRoles } = await import('../processes/deploy.js');
       const done = await deployEtcdRoles(process.env, { apply, enable, passwords: resolve(passwords) });
-      const { output } = command.optsWithGlobals<{ output?: string }>();
-      say(output === 'json' ? JSON.stringify({ applied: apply, deeds: done }, undefined, 2) : done.length === 0 ? 'nothing to do' : done.map((what) => `${apply ? 'done' : 'would do'}: ${what}`).join('\n'));
+      say(isForPrograms(command) ? JSON.stringify({ applied: apply, deeds: done }, undefined, 2) : done.length === 0 ? 'nothing to do' : done.map((what) => `${apply ? 'done' : 'would do'}: ${what}`).join('\n'));
     });
   deploy
     .command('administrator')
@@ -29,7 +28,6 @@ export function registerDeployCommands(program: Command): void {
     .action(async (_flags: unknown, command: Command) => {
       const { deployAdministrator } = await import('../processes/deploy.js');
       const token = await deployAdministrator(process.env);
-      const { output } = command.optsWithGlobals<{ output?: string }>();
-      say(output === 'json' ? JSON.stringify({ token }) : token);
+      say(isForPrograms(command) ? JSON.stringify({ token }) : token);
     });
 }

@@ -1,7 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Rejection } from '../../domain/caller';
 import { callerBy } from '../../domain/caller';
-import { platformOrg } from '../../domain/header';
 import type { Caller, PrincipalSpec, TokenSpec } from '../../domain/principal';
 import type { OrgSpec } from '../../domain/tenancy';
 import { isSecretOf, parseToken } from '../../token-secret';
@@ -9,10 +8,11 @@ import type { PresentedToken } from '../../token-secret';
 import { keys } from '../../stores/etcd/keys';
 import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
+import { bearerTokenOf } from '../http/bearer';
 import { ApiProblem } from '../http/problem';
 import { OidcCallers } from './oidc-callers';
+import { orgOf } from './standing';
 import { TokenUses } from './token-uses';
-import { bearerTokenOf } from '../http/bearer';
 import { unauthenticated } from './unauthenticated';
 
 /** What a token stands on. */
@@ -102,8 +102,7 @@ export class Authenticator {
 function standing(tokenId: string, read: Read): Known {
   const token = read(keys.tokenSpec(tokenId)) as TokenSpec | undefined;
   const principal = token && (read(keys.principalSpec(token.principal)) as PrincipalSpec | undefined);
-  const org = principal === undefined || principal.org === platformOrg ? undefined : (read(keys.orgSpec(principal.org)) as OrgSpec | undefined);
-  return { hash: (read(keys.tokenHash(tokenId)) as { readonly hash?: string } | undefined)?.hash, token, principal, org };
+  return { hash: (read(keys.tokenHash(tokenId)) as { readonly hash?: string } | undefined)?.hash, token, principal, org: orgOf(principal, read) };
 }
 
 const notKnown = 'the token is not known, or no longer good';

@@ -8,6 +8,7 @@ import { ApiProblem } from '../http/problem';
 import type { RequestLimits } from '../limits/request-limits';
 import type { Authenticator } from './authenticator';
 import { ObjectOwners } from './owners';
+import { requireScope } from './require-scope';
 import type { Requirement } from './requires';
 import { requirement } from './requires';
 
@@ -53,7 +54,7 @@ export class AccessGuard implements CanActivate {
     const caller = callerOf(request);
     if (caller === undefined) throw new Error(`nobody was asked who he is at ${request.path}`);
     admit(request, caller, asked.scope);
-    if (!caller.scopes.has(asked.scope)) throw refused(asked.scope);
+    requireScope(caller, asked.scope, 'this');
     const { id } = request.params;
     // What no id looks like is told by the route.
     if (asked.of === undefined || typeof id !== 'string' || !isId(id)) return true;
@@ -68,8 +69,4 @@ export class AccessGuard implements CanActivate {
 
 function isId(text: string): boolean {
   return /^[A-Za-z0-9-]{1,64}$/.test(text);
-}
-
-function refused(scope: string): ApiProblem {
-  return new ApiProblem('forbidden', `this asks for the scope ${scope}, which this credential has not`, { members: { scope } });
 }

@@ -9,6 +9,7 @@ import type { ApiDependencies } from '../dependencies';
 import { apiDependencies } from '../dependencies';
 import type { VerifiedToken } from './oidc';
 import { OidcRefusal, OidcVerifier } from './oidc';
+import { isNamedBy } from './standing';
 
 /** Finds out who sends a request, by a token of the issuer that this server trusts. */
 @Injectable()
@@ -61,7 +62,7 @@ export class OidcCallers {
   private async callerBy({ issuer, subject }: VerifiedToken, read: (key: string) => Promise<unknown>): Promise<ReturnType<typeof callerBy>> {
     const claim = (await read(externalKey({ issuer, subject }))) as { readonly id: string } | undefined;
     const principal = claim && ((await read(keys.principalSpec(claim.id))) as PrincipalSpec | undefined);
-    if (principal?.external?.issuer !== issuer || principal.external.subject !== subject) return 'unknown';
+    if (!isNamedBy(principal, { issuer, subject })) return 'unknown';
     const org = principal.org === platformOrg ? undefined : ((await read(keys.orgSpec(principal.org))) as OrgSpec | undefined);
     const caller = callerBy({ principal, org }, 'oidc', Date.now());
     return typeof caller === 'string' ? caller : { ...caller, external: { issuer, subject } };

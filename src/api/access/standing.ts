@@ -80,12 +80,16 @@ function presentBy({ id, credential, external, expiresAt }: Caller, read: (key: 
   if (expiresAt !== undefined && Date.parse(expiresAt) <= Date.now()) return 'expired';
   const principal = read(keys.principalSpec(id)) as PrincipalSpec | undefined;
   if (!isToken && !isNamedBy(principal, external)) return 'unknown';
-  const org = principal === undefined || principal.org === platformOrg ? undefined : (read(keys.orgSpec(principal.org)) as OrgSpec | undefined);
-  return callerBy({ token, principal, org }, credential, Date.now());
+  return callerBy({ token, principal, org: orgOf(principal, read) }, credential, Date.now());
 }
 
-/** Whether a principal is still the one whom the issuer's token names: to unlink him is to end what he opened by it. */
-function isNamedBy(principal: PrincipalSpec | undefined, external: Caller['external']): boolean {
+/** The org of a principal; undefined for those who run Berth, and where it has no head. */
+export function orgOf(principal: PrincipalSpec | undefined, read: (key: string) => unknown): OrgSpec | undefined {
+  return principal === undefined || principal.org === platformOrg ? undefined : (read(keys.orgSpec(principal.org)) as OrgSpec | undefined);
+}
+
+/** Whether a principal is the one whom the issuer's token names: to unlink him is to end what he opened by it. */
+export function isNamedBy(principal: PrincipalSpec | undefined, external: Caller['external']): principal is PrincipalSpec {
   return external !== undefined && principal?.external?.issuer === external.issuer && principal.external.subject === external.subject;
 }
 

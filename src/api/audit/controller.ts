@@ -84,10 +84,8 @@ export class AuditController {
  * nothing and whose credential ends cuts the connection: an export that ends is whole.
  */
 async function writeAll(lines: AsyncGenerator<AuditLine>, response: Response, over: AbortSignal): Promise<boolean> {
-  // Before anything is promised: a store that is away is told of by a problem.
-  const first = await lines.next();
+  // Nothing has left before the first line: a store that is away is told of by a problem.
   response.status(200).type(jsonLines);
-  if (first.done !== true && !(await isWritten(response, first.value, over))) return false;
   for await (const line of lines) {
     if (!(await isWritten(response, line, over))) return false;
   }

@@ -38,8 +38,9 @@ export class AgentAuthenticator {
     const [, id] = workerPath.exec(request.path) ?? [];
     const worker = id === undefined ? await this.whoever(tokenHash, onUnknown) : await this.named(id, tokenHash, request, onUnknown);
     agents.set(request, worker);
-    identify(request, agentOf(worker));
-    this.limits.enter(agentOf(worker), request, response);
+    const caller = agentOf(worker);
+    identify(request, caller);
+    this.limits.enter(caller, request, response);
   }
 
   /** The named worker. The cache may not have heard yet of a token that was made a moment ago, so it only ever says yes. */
@@ -95,7 +96,6 @@ function tokenHashOf(request: Request, onUnknown: () => void): string {
   if (token === undefined) throw unauthenticated(agentsOnly);
   return sha256Hex(token);
 }
-
 
 function orUndefined(error: unknown): undefined {
   if (!(error instanceof ObjectNotFoundError)) throw error;

@@ -2,8 +2,8 @@ import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { createParamDecorator, Injectable } from '@nestjs/common';
 import type { Request } from 'express';
 import type { WorkerEntries } from '../../stores/etcd/objects';
-import { ApiProblem } from '../http/problem';
 import { unauthenticated } from '../access/unauthenticated';
+import { ApiProblem } from '../http/problem';
 import { agentsOnly, agentWorkerOf } from './agent-authenticator';
 
 /** Parameter decorator: the worker whose agent asks, as it was when it was let in. */

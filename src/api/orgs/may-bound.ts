@@ -1,11 +1,11 @@
 import type { Caller } from '../../domain/principal';
 import { platformOrg } from '../../domain/header';
+import { requireScope } from '../access/require-scope';
 import { ApiProblem } from '../http/problem';
 
 /** What a tenant may hold is set by whoever has been given that, and by nobody for himself. */
 export function requireQuotaScope(caller: Caller, quota: unknown): void {
-  if (quota === undefined || caller.scopes.has('quotas:write')) return;
-  throw new ApiProblem('forbidden', 'to set a quota asks for the scope quotas:write, which this credential has not', { members: { scope: 'quotas:write' } });
+  if (quota !== undefined) requireScope(caller, 'quotas:write', 'to set a quota');
 }
 
 /** Orgs come and go by those who run Berth. */

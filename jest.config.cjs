@@ -56,6 +56,7 @@ const projects = [
     testMatch: ['<rootDir>/test/**/*.test.ts', ...[...withoutServers, timeSkipping, ...(canFuzz ? [] : [fuzzing])].map((tests) => `!**/test/${tests}`)],
     globalSetup: '<rootDir>/test/support/global-setup.ts',
     globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+    testRunner: '<rootDir>/test/support/jest/within-budget.cjs',
   },
 ];
 
@@ -83,5 +84,6 @@ module.exports = {
   maxWorkers: 2,
   // Real servers and processes on a busy machine take their time; every wait in a test has a bound of its own.
   testTimeout: 60_000,
+  testSequencer: '<rootDir>/test/support/jest/faults-last.cjs',
   projects,
 };

@@ -135,7 +135,7 @@ describe('a server of large answers', () => {
   let server: Server;
   beforeEach(async () => {
     const app = express();
-    app.use(cutSlowReaders({ drainMsMax: 1_000 }), (_request, response) => void response.send(Buffer.alloc(16 * 1024 * 1024)));
+    app.use(cutSlowReaders({ drainMsMax: 4_000 }), (_request, response) => void response.send(Buffer.alloc(16 * 1024 * 1024)));
     server = createServer(app);
     boundServer(server, { connectionsMax: 3 });
     await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
@@ -148,7 +148,7 @@ describe('a server of large answers', () => {
   const connections = () => new Promise<number>((resolve, reject) => server.getConnections((error, count) => (error ? reject(error) : resolve(count))));
   const until = async (count: number) => {
     for (let tries = 0; (await connections()) !== count; tries++) {
-      if (tries > 250) throw new Error(`there are still ${await connections()} connections`);
+      if (tries > 1_000) throw new Error(`there are still ${await connections()} connections`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   };

@@ -14,10 +14,9 @@ import { readRecord } from './harness/record-reader';
 import type { SteadyClient } from './harness/steady-client';
 import { nothingBroken, verdict } from './harness/verdict';
 
-const changesMin = 5_000;
+const changesMin = budget.isLong ? 5_000 : 2_000;
 const writersCount = 3;
 const instancesPerWriter = 15;
-const mongoAwayMs = 20_000;
 
 let stack: FaultStack;
 let etcd: EtcdClient;
@@ -90,7 +89,7 @@ async function replaceProjector(): Promise<void> {
 
 async function withoutMongo(): Promise<void> {
   await stack.servers.mongodb.kill();
-  await sleep(mongoAwayMs);
+  await sleep(budget.outageMs);
   await stack.servers.mongodb.startAgain();
 }
 

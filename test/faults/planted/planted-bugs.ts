@@ -8,6 +8,7 @@ import {
   leaderSuperseded,
   livedAndEnded,
   placedByTwo,
+  suspendedUnderACommit,
 } from './scenarios';
 
 /** A guard of the product, taken out of a test build, and what shows that it is missing. */
@@ -74,6 +75,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     patch: { file: 'stores/etcd/decisions.js', find: '(0, quota_1.heldByInstance)(spec) ? undefined : (0, quota_1.heldByInstance)(entries.spec.value)', replace: 'undefined' },
     scenario: livedAndEnded,
     foundBy: ['quota-differs'],
+  },
+  {
+    missing: 'the compare of the org that something new comes into',
+    patch: { file: 'api/belonging.js', find: '(0, decisions_1.unchanged)(keys_1.keys.orgSpec(owner.org), org), ', replace: '' },
+    scenario: suspendedUnderACommit,
+    foundBy: ['came-into-closed'],
   },
   {
     missing: "the host's word that nothing is left",

@@ -10,6 +10,8 @@ export interface Scene {
   readonly stack: FaultStack;
   readonly api: SteadyClient;
   readonly workerId: string;
+  /** What lands on that worker asks for. */
+  readonly labels: Readonly<Record<string, string>>;
   /** Runs nothing, at once. */
   readonly light: { readonly name: string; readonly version: string };
   /** Real processes that tell of themselves. */
@@ -21,11 +23,11 @@ export const sceneFits = 20;
 
 export async function openScene(stack: FaultStack, from: number): Promise<Scene> {
   const api = stack.client();
-  const label = `scene-${from}`;
-  const constraints = { labels: { scene: label } };
-  const workerId = await api.makeWorker({ memory: `${sceneFits * 16}Mi`, from, to: from + 199, labels: { scene: label } });
+  const labels = { scene: `scene-${from}` };
+  const constraints = { labels };
+  const workerId = await api.makeWorker({ memory: `${sceneFits * 16}Mi`, from, to: from + 199, labels });
   const light = await api.define({ components: [noopComponent], constraints });
-  return { stack, api, workerId, light, real: await api.define({ components: [stack.runs.component()], constraints }) };
+  return { stack, api, workerId, labels, light, real: await api.define({ components: [stack.runs.component()], constraints }) };
 }
 
 async function create({ api, light }: Scene, definition = light): Promise<string> {
@@ -109,6 +111,22 @@ export async function landedOnALeavingWorker(scene: Scene): Promise<void> {
     return status.phase !== 'PENDING' || status.conditions.some(({ type }) => type === 'Scheduled');
   });
   await end(scene, [id]);
+}
+
+/** An org is suspended while something is about to come into it. */
+export async function suspendedUnderACommit(scene: Scene): Promise<void> {
+  const { stack, api, labels } = scene;
+  const { id: org } = await api.must<{ id: string }>('POST', '/orgs', { name: `org-${Object.values(labels).join('-')}` });
+  const definition = { name: 'light', version: '1.0.0' };
+  await api.must('POST', `/definitions?org=${org}`, { ...definition, components: [noopComponent], constraints: { labels } });
+  const held = stack.failpoints.arm({ point: 'before-commit', subject: '^instances/[^/]+/0/create\\.', action: 'hold' });
+  const asked = api.call<InstanceReply>('POST', '/instances', { definition, org });
+  await held.strikes();
+  await api.must('POST', `/orgs/${org}/suspend`);
+  held.release();
+  const { status, body } = await asked;
+  await api.must('POST', `/orgs/${org}/resume`);
+  if (status < 300) await end(scene, [body.id]);
 }
 
 /** An agent dies with a start done, and its next life finds what it did. */

@@ -1,5 +1,6 @@
 import type { RunHistory } from '../history';
 import { acknowledged, oneDeedPerKey } from './acknowledged';
+import { belongings } from './belongings';
 import { arrived, givenBack, leftovers } from './end';
 import { ledger } from './ledger';
 import { phases } from './phases';
@@ -18,6 +19,7 @@ export type { Expectations, Finding, Rule } from './rule';
 export const rules: Readonly<Record<string, Rule>> = {
   ledger,
   quotas,
+  belongings,
   acknowledged,
   oneDeedPerKey,
   phases,

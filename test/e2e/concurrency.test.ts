@@ -63,7 +63,7 @@ test('the same Idempotency-Key of 50 clients at once, through two api processes,
   const definition = await apis[0]!.define({ components: [noopComponent] });
   const key = `key-${Date.now()}`;
   const replies = await Promise.all(
-    Array.from({ length: 50 }, (_, n) => apis[n % 2]!.call<InstanceReply>('POST', '/instances', { definition }, { 'idempotency-key': key })),
+    Array.from({ length: 50 }, (_, n) => apis[n % 2]!.insist<InstanceReply>('POST', '/instances', { definition }, { 'idempotency-key': key })),
   );
   expect(replies.map(({ status }) => status)).toEqual(Array.from({ length: 50 }, () => 201));
   expect(new Set(replies.map(({ body }) => body.id)).size).toBe(1);
@@ -85,7 +85,7 @@ async function newOrg(quota?: Record<string, number>): Promise<{ org: string; as
   await Promise.all(apis.map((api) => api.must('GET', `/orgs/${org}?minRevision=${made.revision}`)));
   return {
     org,
-    ask: (n) => apis[n % 2]!.call('POST', '/instances', { org, definition }),
+    ask: (n) => apis[n % 2]!.insist('POST', '/instances', { org, definition }),
     held: async () => (await apis[0]!.must<{ used: { instances: number } }>('GET', `/quota?org=${org}`)).used.instances,
   };
 }
@@ -98,7 +98,7 @@ test('of 200 creates at once, through two api processes, in an org that may have
   for (const { body } of replies.filter(({ status }) => status !== 201)) expect(body).toMatchObject({ status: 409, code: 'quota_exceeded', org, dimension: 'instances', limit: 50, usage: 50, requested: 1 });
   expect((await etcd.list('instances/')).entries.filter(({ key, value }) => key.endsWith('/spec') && (value as { org?: string }).org === org)).toHaveLength(50);
   // All are ended twice at once, by either process, and give back what they held once.
-  await Promise.all(admitted.flatMap(({ body }) => apis.map((api) => api.call('DELETE', `/instances/${body.id}`))));
+  await Promise.all(admitted.flatMap(({ body }) => apis.map((api) => api.insist('DELETE', `/instances/${body.id}`))));
   await apis[0]!.until('nothing is held', async () => (await held()) === 0);
   expect((await Promise.all(Array.from({ length: 51 }, (_, n) => ask(n)))).filter(({ status }) => status === 201)).toHaveLength(50);
 }, 240_000);
@@ -122,10 +122,10 @@ test('an instance is never admitted at a revision after its definition was depre
   for (let round = 0; round < 10; round++) {
     const definition = await api!.define({ components: [noopComponent] });
     const { items } = await api!.must<{ items: Array<{ id: string }> }>('GET', `/definitions?name=${definition.name}`);
-    const creates = Array.from({ length: 6 }, (_, n) => apis[n % 2]!.call<InstanceReply & { code?: string }>('POST', '/instances', { definition }));
+    const creates = Array.from({ length: 6 }, (_, n) => apis[n % 2]!.insist<InstanceReply & { code?: string }>('POST', '/instances', { definition }));
     const deprecated = apis[1]!.must<{ revision: string }>('POST', `/definitions/${items[0]!.id}/deprecate`);
     const { revision } = await deprecated;
-    const late = await apis[0]!.call<InstanceReply & Refused>('POST', '/instances', { definition });
+    const late = await apis[0]!.insist<InstanceReply & Refused>('POST', '/instances', { definition });
     expect(late.status).not.toBe(201);
     for (const { status, body } of [...(await Promise.all(creates)), late]) {
       if (status === 201) expect(Number(body.revision)).toBeLessThan(Number(revision));

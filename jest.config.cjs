@@ -82,6 +82,8 @@ function isInstalled(tool) {
 
 module.exports = {
   maxWorkers: 2,
+  // What suites leave behind adds up to gigabytes, which a worker then collects again and again instead of testing.
+  workerIdleMemoryLimit: '1GB',
   // Real servers and processes on a busy machine take their time; every wait in a test has a bound of its own.
   testTimeout: 60_000,
   testSequencer: '<rootDir>/test/support/jest/faults-last.cjs',

@@ -1,4 +1,5 @@
 import { credentialsFor } from '../support/credentials';
+import { eventually } from '../support/etcd';
 import type { InstanceDocument } from '../../src/api/instances/schemas';
 import type { WorkerDocument } from '../../src/api/workers/schemas';
 import type { ProblemBody } from './support/client';
@@ -29,11 +30,9 @@ const ports = () => ({ http: nextPort++ });
 async function created(send: () => Promise<unknown>): Promise<{ id: string; answer: Promise<unknown> }> {
   const nudgesBefore = api.nudges.length;
   const answer = send();
-  for (;;) {
-    const nudge = api.nudges.slice(nudgesBefore).find((text) => text.startsWith('Instance '));
-    if (nudge) return { id: nudge.slice('Instance '.length), answer };
-    await new Promise(setImmediate);
-  }
+  const nudge = () => api.nudges.slice(nudgesBefore).find((text) => text.startsWith('Instance '));
+  await eventually('it is nudged', () => nudge() !== undefined);
+  return { id: nudge()!.slice('Instance '.length), answer };
 }
 
 test('a create that waits is answered when the phase has come, by what is then', async () => {

@@ -101,8 +101,7 @@ describe('a copy of both stores, restored into empty ones', () => {
         while (!stop.signal.aborted) await run(of);
       };
     }
-    const manifest = await stores.backUp(copies.path('under-load'));
-    stop.abort();
+    const manifest = await stores.backUp(copies.path('under-load')).finally(() => stop.abort());
     await load;
     await stores.project();
 

@@ -6,6 +6,7 @@ import { startOnDevServer } from './support/dev-server-engine';
 import { countEvents, summaryOf } from './support/history';
 import type { ScriptedEngine } from './support/scripted-engine';
 import type { ScriptedLife } from './support/scripted-life';
+import { until } from './support/until';
 
 let engine: ScriptedEngine;
 let stop: (() => Promise<void>) | undefined;
@@ -14,12 +15,12 @@ beforeAll(async () => ({ engine, stop } = await startOnDevServer()), 60_000);
 afterAll(async () => stop?.(), 30_000);
 
 /** The history once the task under way is in it. */
-async function settledEvents(life: ScriptedLife) {
-  for (;;) {
+function settledEvents(life: ScriptedLife) {
+  return until('no task is under way', async () => {
     const events = await engine.history(life);
     const { workflowTaskScheduled, workflowTaskCompleted } = countEvents(events);
-    if (workflowTaskScheduled === workflowTaskCompleted) return events;
-  }
+    return workflowTaskScheduled === workflowTaskCompleted && events;
+  });
 }
 
 async function attributesOf(life: ScriptedLife): Promise<Record<string, unknown>> {

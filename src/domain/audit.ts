@@ -1,3 +1,4 @@
+import { kindsOfNoProject } from './authorization';
 import type { CloudEvent } from './events';
 import type { Kind } from './header';
 import type { RefusalRecord } from './refusals';
@@ -95,7 +96,7 @@ export function isWanted(event: CloudEvent, { principal, object, from, to, outco
     (from === undefined || event.time >= from) &&
     (to === undefined || event.time < to) &&
     (org === undefined || event.org === org) &&
-    (projects === undefined || projects.includes(event.project))
+    (projects === undefined || (projects.includes(event.project) && !kindsOfNoProject.includes(event.kind)))
   );
 }
 

@@ -27,6 +27,9 @@ export function decide(caller: Caller, scope: Scope, target?: Target): AccessDec
   return allowed;
 }
 
+/** What is of an org and in none of its projects, whatever its header says. */
+export const kindsOfNoProject: readonly Kind[] = ['Org', 'Principal', 'Token'];
+
 /** Whether a caller may know of an object. What is shared by all orgs, all may see, and everybody his own org. */
 export function isVisible(caller: Caller, target: Target): boolean {
   return actsOn(caller, target) || isShared(target) || (target.kind === 'Org' && target.org === caller.org);
@@ -39,7 +42,7 @@ export function isVisible(caller: Caller, target: Target): boolean {
 function actsOn(caller: Pick<Caller, 'org' | 'projects'>, target: Target): boolean {
   if (caller.org === platformOrg || caller.projects === undefined) return reaches(caller, target);
   if (target.kind === 'Org') return false;
-  if (target.kind !== 'Principal' && target.kind !== 'Token') return reaches(caller, target);
+  if (!kindsOfNoProject.includes(target.kind)) return reaches(caller, target);
   return target.org === caller.org && isWithin(target.projects, caller.projects);
 }
 

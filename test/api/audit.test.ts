@@ -204,6 +204,18 @@ describe('GET /audit', () => {
     expect(await read('', confined.headers)).toEqual([]);
   });
 
+  it('shows who is confined to the project `default` no mutation of what is in no project, though its header names that one', async () => {
+    await objects.definition();
+    await api.client.post('/api/v1/principals', { name: 'somebody', type: 'service', roles: ['viewer'], org: 'default' });
+    const typesFor = async (headers: Record<string, string>) => (await read('outcome=done', headers)).map(({ event }) => event);
+    const confined = await makeCaller(api, { org: 'default', roles: ['operator'], projects: ['default'] });
+    for (const inRecord of [false, true]) {
+      if (inRecord) await project(api);
+      expect(await typesFor(ada.headers)).toEqual(expect.arrayContaining(['berth.definition.created', 'berth.principal.created']));
+      expect(await typesFor(confined.headers)).toEqual(['berth.definition.created']);
+    }
+  });
+
   it.each(['from=yesterday', 'outcome=maybe', 'cursor=nonsense', 'limit=0', 'to=2026-01-01&from=2026-01-02', 'colour=blue'])('refuses %s', async (query) => {
     expect(await api.client.get(`${audit}?${query}`)).toMatchObject({ status: 400, body: { code: 'invalid_request' } });
   });

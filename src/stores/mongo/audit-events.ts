@@ -1,6 +1,7 @@
 import type { Document, Filter } from 'mongodb';
 import type { AuditFilter, AuditLine, AuditPlace } from '../../domain/audit';
 import { lineOfEvent, mutatingActors, principalsNamed } from '../../domain/audit';
+import { kindsOfNoProject } from '../../domain/authorization';
 import { canonicalJson } from '../../domain/canonical-json';
 import type { EventPosition } from '../../domain/event-position';
 import { upcast } from '../../domain/event-types';
@@ -124,7 +125,7 @@ function mutationsOf(filter: AuditFilter, after: AuditPlace | undefined): Filter
     { actor: { $regex: mutatingActors.source } },
     ...(principal === undefined ? [] : [{ actor: { $in: principalsNamed(principal) } }]),
     ...(object === undefined ? [] : [{ subject: object }]),
-    ...(projects === undefined ? [] : [{ project: { $in: projects } }]),
+    ...(projects === undefined ? [] : [{ project: { $in: projects } }, { kind: { $nin: kindsOfNoProject } }]),
   ];
   return allOf(conditions);
 }

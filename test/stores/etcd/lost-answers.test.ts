@@ -136,7 +136,7 @@ it('a hundred commits over a line that breaks again and again are applied once e
   let isBreaking = true;
   // At ever longer intervals: however slow the machine, in the end a commit gets through between two of them.
   const breaking = (async () => {
-    for (let pauseMs = 15; isBreaking; pauseMs *= 1.02) {
+    for (let pauseMs = 15; isBreaking; pauseMs *= 1.1) {
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
       proxy.breakConnections();
     }

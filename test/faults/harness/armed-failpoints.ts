@@ -28,7 +28,7 @@ export class ArmedFailpoint {
   }
 
   /** Waits until it strikes: a fault that never happened proves nothing. */
-  async strikes(timeoutMs = 60_000): Promise<Struck> {
+  async strikes(timeoutMs = 120_000): Promise<Struck> {
     const { point, subject, action } = this.failpoint;
     await eventually(`${action} ${point} at ${subject}`, () => this.struck !== undefined, timeoutMs);
     return this.struck!;

@@ -13,7 +13,7 @@ export interface RecordingOptions {
   readonly calls?: Call[];
 }
 
-const deadlineMsDefault = 60_000;
+const deadlineMsDefault = 120_000;
 const attemptTimeoutMsDefault = 20_000;
 const pauseMs = 100;
 

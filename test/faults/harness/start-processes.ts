@@ -6,7 +6,7 @@ import type { StartProcess } from './faulty-process';
 import { FaultyProcess } from './faulty-process';
 import type { FaultyServers } from './faulty-servers';
 
-const readyTimeoutMs = 60_000;
+const readyTimeoutMs = 180_000;
 
 /** What all processes of a stack have in common. */
 export interface ProcessesOptions {

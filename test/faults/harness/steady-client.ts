@@ -14,7 +14,7 @@ export class SteadyClient extends RecordingClient {
   }
 
   /** Waits for a state that no endpoint waits for, with a bound. */
-  async until(what: string, isSo: () => Promise<boolean>, timeoutMs = 60_000): Promise<void> {
+  async until(what: string, isSo: () => Promise<boolean>, timeoutMs = 120_000): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     while (!(await isSo())) {
       if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`);
@@ -23,7 +23,7 @@ export class SteadyClient extends RecordingClient {
   }
 
   /** Waits until an object is in a phase, however often whoever would tell is killed meanwhile. */
-  async reaches(collection: 'instances' | 'workers', id: string, phase: string, timeoutMs = 120_000): Promise<void> {
+  async reaches(collection: 'instances' | 'workers', id: string, phase: string, timeoutMs = 240_000): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
       const said = await this.call('GET', `/${collection}/${id}?waitFor=${phase}&timeout=${waitSeconds}s`).catch((error: unknown) => error);

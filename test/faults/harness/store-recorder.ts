@@ -51,7 +51,7 @@ export class StoreRecorder {
   }
 
   /** Waits until everything up to a revision is recorded. */
-  async upTo(revision: number, timeoutMs = 30_000): Promise<void> {
+  async upTo(revision: number, timeoutMs = 120_000): Promise<void> {
     this.askProgress();
     await eventually(`etcd's revisions up to ${revision} are recorded`, () => this.recordedUpTo >= revision, timeoutMs);
   }

@@ -18,6 +18,8 @@ type Result = { readonly struckAt: string } | { readonly failure: unknown };
 
 /** So many cells are under way at once. */
 const cellsAtOnce = 8;
+const strikeTimeoutMs = 60_000;
+const attemptsMax = 3;
 const results = new Map<string, Result>();
 const names = [...instanceStepNames.map((step) => `instances ${step}`), ...workerStepNames.map((step) => `workers ${step}`)];
 const faults = columns.map(({ fault }) => fault);
@@ -74,8 +76,35 @@ function outcomeOf(name: string, fault: string): string {
   return 'struckAt' in (results.get(`${name}, ${fault}`) ?? {}) ? 'survived' : 'FAILED';
 }
 
-/** Does one fault to one step of an object of its own; answers where the fault struck. */
+/** A fault that was armed for a step, and did not happen. */
+class NeverStruckError extends Error {
+  constructor(
+    readonly objectId: string,
+    life: string,
+    cause: unknown,
+  ) {
+    super(`${String(cause)}; ${objectId} went through ${life}`, { cause });
+    this.name = 'NeverStruckError';
+  }
+}
+
+/**
+ * Does one fault to one step of an object of its own; answers where the fault struck. The process that comes to the step may be killed
+ * for another cell at that very moment, before it strikes or says so: then once more, with another object.
+ */
 async function runCell(row: Row, column: Column, making: Exclusion): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await playCell(row, column, making);
+    } catch (error) {
+      if (!(error instanceof NeverStruckError) || attempt === attemptsMax) throw error;
+      await row.arrive(error.objectId);
+      await row.end(error.objectId);
+    }
+  }
+}
+
+async function playCell(row: Row, column: Column, making: Exclusion): Promise<string> {
   // Objects that are made one after the other are not taken for each other.
   const prepared = row.collection === 'workers' ? await making.alone(() => row.prepare()) : await row.prepare();
   const { id, armed } = prepared === undefined ? await making.alone(() => strikeNew(row, column)) : await strike(row, column, prepared);
@@ -102,12 +131,20 @@ async function strike(row: Row, column: Column, prepared: string | undefined): P
   const armed = column.arm(stack, row, prepared);
   try {
     const id = await row.trigger(prepared);
-    const { subject } = await armed[0]!.strikes();
+    const { subject } = await armed[0]!.strikes(strikeTimeoutMs).catch(async (cause: unknown) => {
+      throw new NeverStruckError(id, await lifeOf(row, id), cause);
+    });
     return { id, armed, missed: !subject.includes(`/${id}`) };
   } catch (error) {
     takeBack(armed);
     throw error;
   }
+}
+
+/** What happened to an object, for whoever has to find out why a fault did not. */
+async function lifeOf({ collection }: Row, id: string): Promise<string> {
+  const { items } = await stack.client().read<{ items: ReadonlyArray<{ time: string; type: string }> }>(`/${collection}/${id}/history`);
+  return items.map(({ time, type }) => `${type} at ${time}`).join(', ');
 }
 
 /**

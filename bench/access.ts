@@ -1,5 +1,6 @@
 import { createRunDirectory } from '../src/processes/embedded/run-directory';
 import { startStack } from '../src/processes/stack';
+import { chance } from '../test/support/chance';
 import { withoutLimits } from '../test/support/without-limits';
 import type { Figure } from './figures';
 import { median, quantile, timed } from './figures';
@@ -8,7 +9,7 @@ const rounds = Number(process.env['BERTH_BENCH_ROUNDS'] ?? 1_000);
 
 /**
  * What the time of an answer tells of a token that is refused. Tokens with a wrong secret, tokens that nobody made, and
- * those same ones once more are sent in turn: what the last two differ by is noise, and the first must not stand out of it.
+ * those same ones once more are sent in an order of chance: what the last two differ by is noise, and the first must not stand out of it.
  */
 export async function run(report: (line: string) => void): Promise<Figure[]> {
   const directory = await createRunDirectory('bench', report);
@@ -20,8 +21,9 @@ export async function run(report: (line: string) => void): Promise<Figure[]> {
     const unknown = known.replace(/(?<=^berth_k-)[0-9a-z]+/, (id) => '0'.repeat(id.length));
     const kinds = { known, wrong, unknown, 'unknown again': unknown };
     const times = new Map(Object.keys(kinds).map((name): [string, number[]] => [name, []]));
+    const random = chance(1);
     for (let round = -50; round < rounds; round += 1) {
-      for (const [name, token] of Object.entries(kinds)) {
+      for (const [name, token] of shuffled(Object.entries(kinds), random)) {
         const elapsedMs = await timed(() => ask(url, token, name === 'known' ? 404 : 401));
         if (round >= 0) times.get(name)!.push(elapsedMs); // The rounds before are to warm up.
       }
@@ -36,6 +38,11 @@ export async function run(report: (line: string) => void): Promise<Figure[]> {
     await stack.stop();
     directory.remove();
   }
+}
+
+/** In another order each time: what came just before has its part in how long an answer takes. */
+function shuffled<T>(all: readonly T[], random: () => number): T[] {
+  return all.map((each) => ({ each, place: random() })).sort((one, other) => one.place - other.place).map(({ each }) => each);
 }
 
 /** Asks for what is not there, so that whoever is let in hears that. */

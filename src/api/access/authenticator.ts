@@ -75,8 +75,8 @@ export class Authenticator {
   }
 
   /**
-   * One look at the token and its hash, and, only for who holds it, at whose it is: a second look where there is such a token
-   * would tell everybody that there is one.
+   * One look at the hash, and, only for who holds the token, at what it is and whose: a second look where there is such a token,
+   * and the time that an answer of more bytes takes, would tell everybody that there is one.
    */
   private async inStore({ id, secret }: PresentedToken): Promise<Known> {
     const values = new Map<string, unknown>();
@@ -85,10 +85,11 @@ export class Authenticator {
       const found = await Promise.all(wanted.map((key) => etcd.get(key)));
       wanted.forEach((key, index) => values.set(key, found[index]?.value));
     };
-    await fetch(keys.tokenSpec(id), keys.tokenHash(id));
-    const token = values.get(keys.tokenSpec(id)) as TokenSpec | undefined;
+    await fetch(keys.tokenHash(id));
     const isHeld = isSecretOf((values.get(keys.tokenHash(id)) as { readonly hash?: string } | undefined)?.hash, secret);
-    if (token !== undefined && isHeld) await fetch(keys.principalSpec(token.principal), keys.orgSpec(token.org));
+    if (isHeld) await fetch(keys.tokenSpec(id));
+    const token = values.get(keys.tokenSpec(id)) as TokenSpec | undefined;
+    if (token !== undefined) await fetch(keys.principalSpec(token.principal), keys.orgSpec(token.org));
     return standing(id, (key) => values.get(key));
   }
 

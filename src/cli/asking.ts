@@ -3,14 +3,13 @@ import { BerthClient } from '../client/berth-client';
 import type { Query } from '../client/http';
 import { ProblemError } from '../client/problem-error';
 import { administrationTimeoutMs } from '../domain/limits';
-import { say } from './print';
+import { sayAnswer } from './print';
 import type { Server } from './server';
 import { serverOf } from './server';
 
 /** Options that every command has. */
 interface GlobalOptions {
   readonly server?: string;
-  readonly output: 'table' | 'json';
 }
 
 /** Nothing that is Berth's came back from the server that a command was told to ask. */
@@ -23,10 +22,10 @@ export class NoAnswerError extends Error {
 
 /** Asks and prints the answer: as it came for programs, as `show` has it for people. Answers it, too. */
 export async function askAndPrint<Body>(command: Command, method: 'GET' | 'POST', path: string, show: (body: Body) => string, query: Query = {}): Promise<Body> {
-  const { server: named, output } = command.optsWithGlobals<GlobalOptions>();
+  const { server: named } = command.optsWithGlobals<GlobalOptions>();
   const server = serverOf(named, process.env);
   const body = await ask<Body>(server, method, path, query);
-  say(output === 'json' ? JSON.stringify(body, undefined, 2) : show(body));
+  sayAnswer(command, body, show);
   return body;
 }
 

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Manifest } from '../recovery/manifest';
 import type { Restoration } from '../recovery/restore';
-import { say } from './print';
+import { sayAnswer } from './print';
 
 /**
  * Adds `backup` and `restore` to `berth admin`. They speak to the stores themselves, by the environment variables of the
@@ -21,7 +21,7 @@ function registerBackup(admin: Command): void {
     .requiredOption('--to <directory>', 'missing or empty; the copy is finished when it holds manifest.json')
     .action(async ({ to }: { to: string }, command: Command) => {
       const { backUpStores } = await import('../processes/recovery.js');
-      print(command, await backUpStores(process.env, resolve(to), report), showManifest);
+      sayAnswer(command, await backUpStores(process.env, resolve(to), report), showManifest);
     });
 }
 
@@ -46,7 +46,7 @@ function registerRestore(admin: Command): void {
       const { restoreStores } = await import('../processes/recovery.js');
       const member = { ...(etcdName !== undefined && { name: etcdName }), ...(etcdPeerUrl !== undefined && { peerUrl: etcdPeerUrl }) };
       const wishes = { from: resolve(from), dataDirectory: resolve(etcdDataDir), keepMongodb, member };
-      print(command, await restoreStores(process.env, wishes, report), (restoration) => showRestoration(restoration, wishes.dataDirectory));
+      sayAnswer(command, await restoreStores(process.env, wishes, report), (restoration) => showRestoration(restoration, wishes.dataDirectory));
     });
 }
 
@@ -55,10 +55,6 @@ function report(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-function print<Answer>(command: Command, answer: Answer, show: (answer: Answer) => string): void {
-  const { output } = command.optsWithGlobals<{ output?: string }>();
-  say(output === 'json' ? JSON.stringify(answer, undefined, 2) : show(answer));
-}
 
 function showManifest({ time, epochs, etcd, collections }: Manifest): string {
   const documents = collections.reduce((sum, collection) => sum + collection.documents, 0);

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { isForPrograms, say } from './print';
+import { isForPrograms, say, sayAnswer } from './print';
 
 interface EtcdRolesFlags {
   readonly apply: boolean;
@@ -20,7 +20,7 @@ export function registerDeployCommands(program: Command): void {
     .action(async ({ apply, enable, passwords }: EtcdRolesFlags, command: Command) => {
       const { deployEtcdRoles } = await import('../processes/deploy.js');
       const done = await deployEtcdRoles(process.env, { apply, enable, passwords: resolve(passwords) });
-      say(isForPrograms(command) ? JSON.stringify({ applied: apply, deeds: done }, undefined, 2) : done.length === 0 ? 'nothing to do' : done.map((what) => `${apply ? 'done' : 'would do'}: ${what}`).join('\n'));
+      sayAnswer(command, { applied: apply, deeds: done }, ({ deeds }) => (deeds.length === 0 ? 'nothing to do' : deeds.map((what) => `${apply ? 'done' : 'would do'}: ${what}`).join('\n')));
     });
   deploy
     .command('administrator')
